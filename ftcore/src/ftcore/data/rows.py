@@ -1,0 +1,55 @@
+"""A row of data after reading: a conversation, what else the row said, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftcore.rendering.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a row was read: the file as the recipe names it, and the line (or record) from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One conversation with its provenance.
+
+    ``row_id`` is the content hash of the messages (16 hex digits), with ``-2``, ``-3``, ... for
+    later copies of the same content. ``fields`` holds every other column of the record, such as
+    ``entities``, ``database`` or ``slice``: metrics read it, rendering does not.
+    """
+
+    row_id: str
+    messages: tuple[Message, ...]
+    source: Source
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """The last assistant turn: what a prediction is compared with."""
+        return self.messages[-1].content if self.messages[-1].role == "assistant" else ""
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """The conversation without its last assistant turn."""
+        return self.messages[:-1] if self.messages[-1].role == "assistant" else self.messages
+
+
+def content_hash(messages: tuple[Message, ...]) -> str:
+    """Return 16 hex digits of the SHA-256 of the messages' canonical JSON."""
+    text = json.dumps(
+        [message.to_json() for message in messages], ensure_ascii=False, separators=(",", ":")
+    )
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
