@@ -1,0 +1,89 @@
+"""The `[evaluation]` table of a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(gt=0)]
+
+
+class EvaluationTable(BaseModel):
+    """A table below `[evaluation]`: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class GenerationSection(EvaluationTable):
+    """Decoding, every field explicit."""
+
+    max_new_tokens: Count = Field(128, description="Longest answer, in tokens.")
+    do_sample: bool = Field(False, description="Sample instead of taking the likeliest token.")
+    temperature: Annotated[float, Field(gt=0)] = Field(1.0, description="Used when sampling.")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="Used when sampling.")
+    top_k: Annotated[int, Field(ge=0)] = Field(0, description="Used when sampling; 0: all tokens.")
+    repetition_penalty: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Divides the logits of tokens seen before (Keskar et al., 2019)."
+    )
+    batch_size: Count = Field(16, description="Rows generated together.")
+    seed: int = Field(0, description="Seed when sampling.")
+
+
+class SqlOptions(EvaluationTable):
+    """How SQL is scored."""
+
+    databases: str | None = Field(
+        None, description="Folder with NAME.sqlite for each row's `database` field."
+    )
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        5.0, description="Longest time one query may take."
+    )
+    max_rows: Count = Field(10_000, description="Most rows that a result may have.")
+
+
+class TextOptions(EvaluationTable):
+    """How answers are compared as text."""
+
+    strip_opening: str | None = Field(
+        None, description="Fixed opening removed from prediction and reference before ROUGE."
+    )
+    strip_closing: str | None = Field(
+        None, description="Fixed closing removed from prediction and reference before ROUGE."
+    )
+
+
+class JudgeSection(EvaluationTable):
+    """Judging by a model behind an OpenAI-compatible endpoint."""
+
+    endpoint: str | None = Field(None, description="Base address of the endpoint.")
+    model: str | None = Field(None, description="Model name at the endpoint.")
+    rubric: str | None = Field(None, description="What the judge looks at.")
+
+
+class EvaluationSection(EvaluationTable):
+    """What is generated for the test rows and how it is scored."""
+
+    metrics: list[str] = Field(
+        default_factory=lambda: ["exact_match"], description="Names of registered metrics."
+    )
+    main_metric: str | None = Field(
+        None, description="The metric that decides; the first of `metrics` when unset."
+    )
+    before: bool = Field(True, description="Also evaluate the untuned model.")
+    few_shot: str | None = Field(
+        None, description="Rows shown as examples to the untuned model, as a second baseline."
+    )
+    limit: Count | None = Field(None, description="Evaluate at most this many test rows.")
+    slices: list[str] = Field(
+        default_factory=list, description="Row fields by whose values the metrics are split."
+    )
+    examples: Annotated[int, Field(ge=0)] = Field(
+        10, description="Predictions shown side by side in the report."
+    )
+    resamples: Count = Field(2000, description="Bootstrap resamples behind every interval.")
+    seed: int = Field(0, description="Seed of the bootstrap.")
+    generation: GenerationSection = GenerationSection()
+    sql: SqlOptions = SqlOptions()
+    text: TextOptions = TextOptions()
+    judge: JudgeSection = JudgeSection()
