@@ -117,7 +117,7 @@ class TrainOutcome:
     summary: dict[str, Any] = field(default_factory=dict)
 
 
-class WorkerHook(ABC):
+class WorkerHook:
     """Common ground of the three hooks: each gets the worker's context and the whole job."""
 
     def __init__(self, context: WorkerContext, job: Job) -> None:
@@ -125,7 +125,7 @@ class WorkerHook(ABC):
         self.job = job
 
 
-class Trainer(WorkerHook):
+class Trainer(WorkerHook, ABC):
     """Trains on the canonical stream with the engine's own machinery.
 
     Example::
@@ -143,7 +143,7 @@ class Trainer(WorkerHook):
         """Train, save the adapter under ``stage.output`` and say what was really used."""
 
 
-class Evaluator(WorkerHook):
+class Evaluator(WorkerHook, ABC):
     """Answers prompts; scoring is the core's."""
 
     @abstractmethod
@@ -153,7 +153,7 @@ class Evaluator(WorkerHook):
         """Yield one prediction per request, in any order, as soon as each is known."""
 
 
-class Exporter(WorkerHook):
+class Exporter(WorkerHook, ABC):
     """Writes what leaves ft: the adapter, merged weights."""
 
     @abstractmethod
