@@ -1,1 +1,1 @@
-"""TODO."""
+"""The child side: runs in the engine's environment, knows the parent by files only."""

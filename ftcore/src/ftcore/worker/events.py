@@ -1,0 +1,76 @@
+"""Appends events and receipts as whole lines, so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ftcore.protocol import PROTOCOL_VERSION, Event, EventType, Receipt, encode, finite
+
+
+class LineFile:
+    """An append-only file of JSON lines, flushed after every line; safe between threads."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+        self._lock = threading.Lock()
+
+    def append(self, data: dict[str, Any]) -> None:
+        """Write one line."""
+        line = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
+        with self._lock:
+            self._file.write(line)
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; later lines are errors."""
+        self._file.close()
+
+
+class EventWriter:
+    """Numbers and writes the events of one rank, with a heartbeat while the engine is silent."""
+
+    def __init__(self, folder: Path, rank: int, heartbeat_seconds: float = 15.0) -> None:
+        suffix = f".rank{rank}" if rank else ""
+        self._events = LineFile(folder / f"events{suffix}.jsonl")
+        self._receipts = LineFile(folder / f"receipts{suffix}.jsonl")
+        self._rank = rank
+        self._sequence = 0
+        self._lock = threading.Lock()
+        self.stage: str | None = None
+        self._done = threading.Event()
+        self._beat = threading.Thread(target=self._heartbeat, args=(heartbeat_seconds,), daemon=True)
+        self._beat.start()
+
+    def emit(self, type: EventType, **data: Any) -> None:
+        """Write one event; non-finite numbers become null, named in ``not_finite``."""
+        missing = [key for key, value in data.items() if isinstance(value, float) and value != value]
+        missing += [key for key, value in data.items() if value in (float("inf"), float("-inf"))]
+        if missing:
+            data["not_finite"] = missing
+        with self._lock:
+            event = Event(
+                PROTOCOL_VERSION, self._sequence, time.time(), type, self.stage, self._rank, data
+            )
+            self._sequence += 1
+            self._events.append(encode(event))
+
+    def receipt(self, stage: str, step: int, micro: int, digest: str) -> None:
+        """Write the digest of one micro-batch; ``step`` and ``micro`` count from 0."""
+        receipt = Receipt(PROTOCOL_VERSION, stage, step, micro, self._rank, digest)
+        self._receipts.append(finite(encode(receipt)))
+
+    def close(self) -> None:
+        """Stop the heartbeat and close both files."""
+        self._done.set()
+        self._beat.join(timeout=2)
+        self._events.close()
+        self._receipts.close()
+
+    def _heartbeat(self, seconds: float) -> None:
+        while not self._done.wait(seconds):
+            self.emit("heartbeat")

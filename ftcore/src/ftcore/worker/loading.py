@@ -1,0 +1,53 @@
+"""Loads the base model and adapters the same way for every backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ftcore.protocol import ModelRef
+
+
+def choose_device(wanted: str) -> str:
+    """Return the torch device for the recipe's ``launch.device`` (already resolved: no "auto")."""
+    return "cuda" if wanted == "cuda" else wanted
+
+
+def load_base(model: ModelRef, *, dtype: str | None = None) -> Any:
+    """Load the base model on the CPU, in ``dtype`` or as the job says."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        model.folder,
+        dtype=getattr(torch, dtype or model.dtype),
+        attn_implementation=model.attention,
+        trust_remote_code=model.trust_remote_code,
+    )
+
+
+def load_for_generation(
+    model: ModelRef, adapter: str | None, device: str, *, dtype: str | None = None
+) -> Any:
+    """Load the base model, with its adapter if any, in evaluation mode on ``device``.
+
+    A folder with ``config.json`` in the place of an adapter is a whole model.
+    """
+    if adapter is not None and (Path(adapter) / "config.json").exists():
+        whole = ModelRef(adapter, model.dtype, model.attention, model.trust_remote_code)
+        return load_base(whole, dtype=dtype).to(choose_device(device)).eval()
+    network = load_base(model, dtype=dtype)
+    if adapter is not None:
+        from peft import PeftModel
+
+        # The adapter computes in the model's own type, as it did under autocast in training.
+        network = PeftModel.from_pretrained(network, adapter, autocast_adapter_dtype=False)
+        network = network.to(network.get_base_model().dtype)
+    return network.to(choose_device(device)).eval()
+
+
+def load_tokenizer(folder: str) -> Any:
+    """Load the model's tokenizer as transformers sees it (engines want one; ft renders without)."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)

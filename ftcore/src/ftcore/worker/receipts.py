@@ -1,0 +1,82 @@
+"""Digests every micro-batch as the engine consumes it: ids at the forward pass, labels at the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ftcore.errors import ReceiptMismatch
+from ftcore.rendering.digests import batch_digest, row_digest
+
+if TYPE_CHECKING:
+    from ftcore.worker.events import EventWriter
+    from ftcore.worker.stream import WorkerStream
+
+
+class ReceiptRecorder:
+    """Writes one receipt per micro-batch of the training stage.
+
+    The engine's model is observed from outside (`watch`): a pre-hook sees the token ids of every
+    forward pass with gradients, and the wrapped loss sees the labels that the loss consumes.
+    """
+
+    def __init__(
+        self, events: EventWriter, stage: str, stream: WorkerStream, first_step: int = 0
+    ) -> None:
+        self._events = events
+        self._stage = stage
+        rank = stream.ranks.rank
+        self._places = iter(
+            (step, micro)
+            for step, micro, owner, _ in stream.order.iter_micro_batches()
+            if owner == rank and step >= first_step
+        )
+        self._rank = rank
+        self._ids: tuple[Any, Any] | None = None
+
+    def watch(self, model: Any, *, loss_owner: Any | None) -> None:
+        """Observe ``model``.
+
+        ``loss_owner`` is the module whose ``loss_function(logits, labels, ...)`` computes the
+        standard loss; None means that the labels that enter the forward pass are the ones consumed
+        (an engine's own head).
+        """
+        model.register_forward_pre_hook(self._on_forward(loss_owner is None), with_kwargs=True)
+        if loss_owner is not None:
+            loss_owner.loss_function = self.wrap_loss(loss_owner.loss_function)
+
+    def wrap_loss(self, loss: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``loss`` with the labels of every call recorded."""
+
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            labels = kwargs["labels"] if "labels" in kwargs else args[1]
+            if self._ids is not None:
+                self.consumed(labels)
+            return loss(*args, **kwargs)
+
+        return recorded
+
+    def _on_forward(self, labels_too: bool) -> Callable[..., None]:
+        def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            import torch
+
+            if not (module.training and torch.is_grad_enabled()):
+                return
+            if self._ids is not None:
+                raise ReceiptMismatch("a micro-batch went through the model without a loss")
+            self._ids = (kwargs["input_ids"], kwargs["attention_mask"])
+            if labels_too:
+                self.consumed(kwargs["labels"])
+
+        return hook
+
+    def consumed(self, labels: Any) -> None:
+        """Digest the pending ids together with the labels that the loss consumes."""
+        if self._ids is None:
+            raise ReceiptMismatch("the loss was computed on labels without a forward pass")
+        ids, mask = (tensor.cpu().numpy() for tensor in self._ids)
+        self._ids = None
+        labels = labels.cpu().numpy()
+        step, micro = next(self._places, (-1, -1))
+        rows = [row_digest(i[m == 1], l[m == 1]) for i, l, m in zip(ids, labels, mask, strict=True)]
+        self._events.receipt(self._stage, step, micro, batch_digest(step, micro, self._rank, rows))

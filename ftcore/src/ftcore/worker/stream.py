@@ -1,0 +1,67 @@
+"""Reads the canonical stream in the worker: token ids, labels and their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftcore.rendering.order import Order
+
+if TYPE_CHECKING:
+    from ftcore.worker.context import Ranks
+
+IGNORED = -100
+
+
+class WorkerStream:
+    """The stream folder: one `datasets` folder per part, and the order of the training part."""
+
+    def __init__(self, folder: Path, ranks: Ranks) -> None:
+        self.folder = folder
+        self.ranks = ranks
+        self.order = Order.load(folder / "order.npz")
+
+    def rows(self, part: str) -> Any:
+        """Return the rows of a part (``train``, ``validation``) as a memory-mapped dataset."""
+        import datasets
+
+        return datasets.load_from_disk(str(self.folder / part))
+
+    def has(self, part: str) -> bool:
+        """Whether the part exists and has rows."""
+        return (self.folder / part / "state.json").exists()
+
+    def sequence(self) -> Any:
+        """Return this rank's training rows, one pass in the order in which they are consumed."""
+        rows = self.rows("train")
+        if self.ranks.world_size == 1:
+            return rows.select(self.order.rows)
+        mine = [
+            row
+            for _, _, rank, batch in self.order.iter_micro_batches()
+            if rank == self.ranks.rank
+            for row in batch
+        ]
+        return rows.select(mine)
+
+
+def pad_rows(rows: list[dict[str, Any]], *, pad_id: int, multiple: int) -> dict[str, Any]:
+    """Pad rows on the right to a common length: ``input_ids``, ``attention_mask``, ``labels``.
+
+    The length is the longest row's, rounded up to ``multiple``; tensors are int64 [rows, length].
+    Padding is ``pad_id``, mask 0 and label -100.
+    """
+    import torch
+
+    longest = max(len(row["input_ids"]) for row in rows)
+    length = -(-longest // multiple) * multiple
+
+    def padded(values: list[list[int]], fill: int) -> Any:
+        return torch.tensor([list(v) + [fill] * (length - len(v)) for v in values])
+
+    ids = [row["input_ids"] for row in rows]
+    return {
+        "input_ids": padded(ids, pad_id),
+        "attention_mask": padded([[1] * len(row) for row in ids], 0),
+        "labels": padded([row["labels"] for row in rows], IGNORED),
+    }
