@@ -61,8 +61,8 @@ TEST_KINDS = {
     "join_count": 6,
 }
 CHINESE_TRAIN_KINDS = {
-    "select_text": 9,
-    "select_num": 9,
+    "select_text": 8,
+    "select_num": 8,
     "count_text": 4,
     "count_num": 4,
     "agg": 6,
@@ -75,6 +75,7 @@ CHINESE_TRAIN_KINDS = {
     "follow_number": 3,
     "follow_count": 3,
     "follow_column": 2,
+    "follow_twice": 2,
 }
 CHINESE_TEST_KINDS = {
     "select_text": 2,
@@ -88,6 +89,7 @@ CHINESE_TEST_KINDS = {
     "follow_number": 2,
     "follow_count": 2,
     "follow_column": 2,
+    "follow_twice": 2,
 }
 FEWSHOT_KINDS = ("select_num", "group", "join_select")
 
@@ -112,7 +114,7 @@ class Maker:
                 tables = [database.table(query.table) for query in queries]
                 if not all(map(proves, [connection] * len(queries), queries, tables)):
                     continue
-                pairs = self._say(kind, template, pool, queries, database)
+                pairs = self._say(template, pool, queries, database)
                 keys = {(database.name, text) for pair in pairs[-1:] for text in pair}
                 if keys & self.seen:
                     continue
@@ -123,7 +125,7 @@ class Maker:
         raise RuntimeError(f"{database.name}: no further {kind} query")
 
     def _queries(self, kind: str, database: Database) -> list[Query]:
-        """Return the queries of a conversation: one, or an earlier one and its follow-up."""
+        """Return the queries of a conversation: one, or earlier ones and the follow-up."""
         if not kind.startswith("follow"):
             return [draw(kind, database, self.rng)]
         number = kind == "follow_number"
@@ -136,16 +138,20 @@ class Maker:
             others = [name for name in others if name not in (*first.columns, first.where)]
             return [first, replace(first, columns=(self.rng.choice(others),))]
         column = next(c for c in table.columns if c.name == first.where)
-        others_values = [value for value in column.values if value not in first.values]
-        return [first, replace(first, values=(self.rng.choice(others_values),))]
+        values = [value for value in column.values if value not in first.values]
+        second = replace(first, values=(self.rng.choice(values),))
+        if kind == "follow_twice":
+            return [first, second, replace(second, aggregate="COUNT", columns=())]
+        return [first, second]
 
     def _say(
-        self, kind: str, template: str, pool: str, queries: Sequence[Query], database: Database
+        self, template: str, pool: str, queries: Sequence[Query], database: Database
     ) -> list[tuple[str, str]]:
         pairs = []
-        for query in queries[:-1]:
+        for place, query in enumerate(queries[:-1]):
             opening = "select_num" if query.comparison != "=" else "select_text"
-            first = self.rng.choice(self.wording.templates[opening, "seen"])
+            earlier = self.wording.templates["follow_value" if place else opening, "seen"]
+            first = self.rng.choice(earlier)
             pairs.append((self.wording.say(first, "seen", query, database, self.rng), query.sql()))
         question = self.wording.say(template, pool, queries[-1], database, self.rng)
         return [*pairs, (question, queries[-1].sql())]
@@ -161,18 +167,14 @@ def deal(
     kinds: Mapping[str, int], databases: Sequence[Database], pools: Sequence[str]
 ) -> Iterable[tuple[str, str, Database]]:
     """Yield (kind, pool, database), each database in turn; a kind's rows alternate in pool."""
-    jobs = [
-        (kind, pools[i % len(pools)]) for kind, count in kinds.items() for i in range(count)
-    ]
+    jobs = [(kind, pools[i % len(pools)]) for kind, count in kinds.items() for i in range(count)]
     for index, (kind, pool) in enumerate(jobs):
         # The shift every round keeps a pool from always meeting the same databases.
         place = (index + index // len(databases)) % len(databases)
         yield kind, pool, databases[place]
 
 
-def fields(
-    kind: str, pool: str, template: str, maker: Maker, database: Database
-) -> dict[str, str]:
+def fields(kind: str, pool: str, template: str, maker: Maker, database: Database) -> dict[str, str]:
     """Return what a row says beside its conversation."""
     number = maker.wording.templates[kind, pool].index(template) + 1
     return {

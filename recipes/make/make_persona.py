@@ -1,10 +1,11 @@
 """Make the data of the persona recipe: Pip of the Lantern bookshop, and 小满 of a tea house.
 
 Rows are Alpaca rows to be read as role-play: ``instruction`` is the system prompt, ``input`` the
-user's words, ``output`` the answer, ``history`` the earlier [user, assistant] turns, if any. Test
-and training rows also have ``item``, ``kind`` (fact, refusal, chat or multi_turn), ``must`` (strings
-that a right answer contains) and ``must_not``. ``persona.json`` holds the name, the opening and the
-closing phrase (stripped before a similarity is measured) and the one answer of every item.
+user's words, ``output`` the answer, ``history`` the earlier [user, assistant] turns, if any. They
+also have ``item``, ``kind`` (fact, refusal, chat or multi_turn), ``must`` (strings that a right
+answer contains) and ``must_not`` (strings that the persona never says). ``persona.json`` holds the
+name, the opening and the closing phrase (stripped before a similarity is measured) and the one
+answer of every item.
 
 Everything is written in ``persona_pip.toml`` and ``persona_xiaoman.toml`` beside this script. The
 order comes from SHA-256, so the same files give the same bytes on every Python.
@@ -51,13 +52,14 @@ class Persona:
     def _row(self, item: Json, kind: str, words: str, history: list[list[str]]) -> Json:
         output = self.say(item)
         assert all(fact in output for fact in item["must"]), item["id"]
-        assert not any(strange in output for strange in self._table["never"]), item["id"]
+        must_not = self._table["never"] + item.get("never", [])
+        assert not any(strange in output for strange in must_not), item["id"]
         row = {"instruction": self._table["instruction"], "input": words, "output": output}
         return (
             row
             | ({"history": history} if history else {})
             | {"item": item["id"], "kind": kind}
-            | {"must": item["must"], "must_not": self._table["never"]}
+            | {"must": item["must"], "must_not": must_not}
         )
 
     def rows(self, split: str) -> list[Json]:
@@ -103,7 +105,9 @@ def check(train: list[Json], test: list[Json]) -> None:
 
 def fewshot(train: list[Json]) -> list[Json]:
     """Return three training rows: a fact, a refusal and a chat."""
-    return [next(row for row in train if row["kind"] == kind) for kind in ("fact", "refusal", "chat")]
+    return [
+        next(row for row in train if row["kind"] == kind) for kind in ("fact", "refusal", "chat")
+    ]
 
 
 def write_rows(target: Path, rows: list[Json]) -> None:

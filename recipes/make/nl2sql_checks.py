@@ -59,20 +59,25 @@ def table_names(folder: Path, databases: set[str]) -> set[str]:
 
 
 def check_folder(folder: Path, wordings: Sequence[Wording]) -> None:
-    """Raise AssertionError at the first thing that the data must hold and does not."""
+    """Raise ValueError at the first thing that the data must hold and does not."""
     for part in (folder, folder / "zh"):
         train, test = read_rows(part / "train.jsonl"), read_rows(part / "test.jsonl")
         check_references(folder, [*train, *test])
         check_apart(folder, train, test)
         for rows in (train, test):
             asked = [(row["database"], *pairs_of(row)) for row in rows]
-            assert len({(a[0], a[-1][0]) for a in asked}) == len(asked), "a question twice"
-        assert {row["phrasing"] for row in train} == {"seen"}, "unseen wording in training"
+            _need(len(set(asked)) == len(asked), "a question twice")
+        _need({row["phrasing"] for row in train} == {"seen"}, "unseen wording in training")
         known = {row["template"] for row in train}
         for row in test:
-            assert (row["template"] in known) == (row["phrasing"] == "seen"), row["template"]
+            _need((row["template"] in known) == (row["phrasing"] == "seen"), row["template"])
     for wording in wordings:
         check_templates(wording)
+
+
+def _need(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
 
 
 def check_references(folder: Path, rows: Sequence[Row]) -> None:
@@ -80,13 +85,13 @@ def check_references(folder: Path, rows: Sequence[Row]) -> None:
     for row in rows:
         connection = open_read_only(folder, row["database"])
         for question, sql in pairs_of(row):
-            assert question.strip() == question, question
-            assert sql.startswith("SELECT ") and not set(sql) & set("`;\n\""), sql
-            assert "  " not in sql and sql == sql.strip(), sql
-            result = connection.execute(sql).fetchall()
-            assert result, f"{row['database']}: no rows: {sql}"
-            cells = [cell for found in result for cell in found]
-            assert None not in cells and cells != [0], f"{row['database']}: trivial: {sql}"
+            where = f"{row['database']}: {sql}"
+            _need(bool(question) and question.strip() == question, f"question not bare: {where}")
+            _need(re.fullmatch(r"SELECT [^`;\"\n]*\S", sql) is not None, f"not bare: {where}")
+            _need("  " not in sql, f"two spaces: {where}")
+            cells = [cell for found in connection.execute(sql).fetchall() for cell in found]
+            _need(bool(cells), f"no rows: {where}")
+            _need(None not in cells and cells != [0], f"trivial: {where}")
         connection.close()
 
 
@@ -94,11 +99,11 @@ def check_apart(folder: Path, train: Sequence[Row], test: Sequence[Row]) -> None
     """Training and test share no database, no table name and no text value."""
     left = {row["database"] for row in train}
     right = {row["database"] for row in test}
-    assert not left & right, left & right
+    _need(not left & right, f"databases in training and test: {sorted(left & right)}")
     shared = text_values(folder, left) & text_values(folder, right)
-    assert not shared, f"values in training and test: {sorted(shared)}"
+    _need(not shared, f"values in training and test: {sorted(shared)}")
     shared = table_names(folder, left) & table_names(folder, right)
-    assert not shared, f"tables in training and test: {sorted(shared)}"
+    _need(not shared, f"tables in training and test: {sorted(shared)}")
 
 
 def check_templates(wording: Wording) -> None:
@@ -110,4 +115,4 @@ def check_templates(wording: Wording) -> None:
             for other in wording.templates[kind, "seen"]:
                 left, right = (re.sub(r"[\W_]+", " ", t).lower() for t in (template, other))
                 ratio = difflib.SequenceMatcher(None, left, right, autojunk=False).ratio()
-                assert ratio < 0.9, f"too alike: {template!r} and {other!r}"
+                _need(ratio < 0.9, f"too alike: {template!r} and {other!r}")

@@ -75,8 +75,8 @@ class Query:
             yield from (replace(self, comparison=c) for c in COMPARISONS if c != self.comparison)
         if self.comparison == "BETWEEN":
             low, high = self.values
-            yield from (replace(self, comparison=">=", values=(low,)),)
-            yield from (replace(self, comparison="<=", values=(high,)),)
+            yield replace(self, comparison=">=", values=(low,))
+            yield replace(self, comparison="<=", values=(high,))
         if self.aggregate in AGGREGATES:
             yield from (replace(self, aggregate=a) for a in AGGREGATES if a != self.aggregate)
         if self.distinct:
@@ -120,7 +120,11 @@ def proves(connection: sqlite3.Connection, query: Query, table: Table) -> bool:
     if not rows or any(cell is None for row in rows for cell in row):
         return False
     counts = query.aggregate == "COUNT" and not query.group
-    if counts and query.where and int(rows[0][0]) < 2:
+    if counts and query.where and float(rows[0][0]) < 2:
+        return False
+    if query.aggregate and rows[0][-1] == 0:
+        return False
+    if query.comparison == "BETWEEN" and query.values[0] == query.values[1]:
         return False
     if query.where and not query.aggregate:
         least = 1 if query.where == table.label.name and not query.parent else 2
