@@ -51,7 +51,8 @@ class Wording:
         slots = self._slots(query, database, pool, rng, raw=rng.random() < 0.15)
         template = _CHOICE.sub(lambda match: rng.choice(match[1].split("|")), template)
         text = template.format(**slots)
-        return text[0].upper() + text[1:]
+        # A value keeps its case: the query compares it as it stands.
+        return text if template.startswith("{val}") else text[0].upper() + text[1:]
 
     def _slots(
         self, query: Query, database: Database, pool: str, rng: random.Random, *, raw: bool
@@ -113,8 +114,10 @@ def _words(column: Column, raw: bool) -> str:
 def _many(column: Column, raw: bool) -> str:
     """Return the plural of the column in words; a raw name stays as it is."""
     word = _words(column, raw)
-    if not word.isascii() or (raw and "_" in word) or word.endswith("s"):
+    if not word.isascii() or (raw and "_" in word):
         return word
+    if word.endswith("s"):
+        return word + "es" if word.endswith("ss") else word
     if word.endswith("y") and word[-2] not in "aeiou":
         return word[:-1] + "ies"
     return word + ("es" if word.endswith(("x", "ch", "sh")) else "s")

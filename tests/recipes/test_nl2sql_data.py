@@ -27,7 +27,7 @@ def read(name: str) -> list[Row]:
 
 
 def system(row: Row) -> str:
-    return row["system"] if "system" in row else row["messages"][0]["content"]
+    return str(row["system"] if "system" in row else row["messages"][0]["content"])
 
 
 def pairs(row: Row) -> list[tuple[str, str]]:
@@ -202,3 +202,12 @@ def test_join_share_is_modest() -> None:
     train = read("train.jsonl")
     joins = sum(" JOIN " in pairs(row)[-1][1] for row in train)
     assert 0.1 <= joins / len(train) <= 0.2
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_literals_of_the_query_stand_in_the_question(name: str) -> None:
+    for row in read(name):
+        said = " ".join(question for question, _ in pairs(row))
+        sql = pairs(row)[-1][1].removesuffix(" LIMIT 1")
+        for text, number in re.findall(r"'([^']*)'|\b(\d+(?:\.\d+)?)\b", sql):
+            assert (text or number) in said
