@@ -275,6 +275,13 @@ def _checked(good: bool, value: Any, where: str, expected: str) -> Any:
     return value
 
 
+def plain(value: Any) -> Any:
+    """Return JSON-ready data for what engines keep in their configurations: sets, paths, enums."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return str(value)
+
+
 def read_message(cls: type[T], path: Path) -> T:
     """Read one protocol file; `ProtocolViolation` when it is missing, not JSON or not valid."""
     try:
@@ -292,6 +299,6 @@ def write_message(message: Any, path: Path) -> None:
 def write_json(data: Any, path: Path) -> None:
     """Write JSON by atomic rename; non-finite numbers become null."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    text = json.dumps(finite(data), ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(finite(data), ensure_ascii=False, indent=2, allow_nan=False, default=plain)
     temporary.write_text(text + "\n", encoding="utf-8")
     temporary.replace(path)

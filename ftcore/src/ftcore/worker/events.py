@@ -43,12 +43,16 @@ class EventWriter:
         self._lock = threading.Lock()
         self.stage: str | None = None
         self._done = threading.Event()
-        self._beat = threading.Thread(target=self._heartbeat, args=(heartbeat_seconds,), daemon=True)
+        self._beat = threading.Thread(
+            target=self._heartbeat, args=(heartbeat_seconds,), daemon=True
+        )
         self._beat.start()
 
     def emit(self, type: EventType, **data: Any) -> None:
         """Write one event; non-finite numbers become null, named in ``not_finite``."""
-        missing = [key for key, value in data.items() if isinstance(value, float) and value != value]
+        missing = [
+            key for key, value in data.items() if isinstance(value, float) and value != value
+        ]
         missing += [key for key, value in data.items() if value in (float("inf"), float("-inf"))]
         if missing:
             data["not_finite"] = missing

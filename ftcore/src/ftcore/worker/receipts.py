@@ -1,4 +1,4 @@
-"""Digests every micro-batch as the engine consumes it: ids at the forward pass, labels at the loss."""
+"""Digests every micro-batch as the engine consumes it: ids at the forward, labels at the loss."""
 
 from __future__ import annotations
 
@@ -78,5 +78,8 @@ class ReceiptRecorder:
         self._ids = None
         labels = labels.cpu().numpy()
         step, micro = next(self._places, (-1, -1))
-        rows = [row_digest(i[m == 1], l[m == 1]) for i, l, m in zip(ids, labels, mask, strict=True)]
+        rows = [
+            row_digest(row[keep == 1], wanted[keep == 1])
+            for row, wanted, keep in zip(ids, labels, mask, strict=True)
+        ]
         self._events.receipt(self._stage, step, micro, batch_digest(step, micro, self._rank, rows))

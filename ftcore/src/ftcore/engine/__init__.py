@@ -1,0 +1,1 @@
+"""The one orchestrator: recipe -> plan -> environment -> worker -> evaluation -> report."""

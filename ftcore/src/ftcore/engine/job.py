@@ -1,0 +1,106 @@
+"""Writes what the worker reads: the stream's order, the initial adapter, requests, the job."""
+
+from __future__ import annotations
+
+from ftcore.data.rows import Row
+from ftcore.engine.prepare import Prepared
+from ftcore.engine.prompts import write_requests
+from ftcore.engine.settings import decoding, frozen_dtype, model_ref
+from ftcore.models.initial_adapter import write_initial_adapter
+from ftcore.protocol import PROTOCOL_VERSION, Job, Stage, write_message
+from ftcore.runs.folder import RunFolder
+
+
+def write_job(run: RunFolder, prepared: Prepared, *, evaluator: str) -> Job:
+    """Write everything that the worker reads into the run directory and return the job."""
+    prepared.stream.link_into(run.file("stream"))
+    prepared.order.save(run.file("stream") / "order.npz")
+    write_initial_adapter(
+        run.file("initial_adapter"),
+        prepared.facts,
+        prepared.settings.lora,
+        seed=prepared.settings.seed,
+        base_model=str(prepared.model.folder),
+    )
+    launch = prepared.loaded.recipe.launch
+    job = Job(
+        version=PROTOCOL_VERSION,
+        run=run.path.name,
+        folder=str(run.path),
+        backend=prepared.spec.name,
+        trainer=prepared.spec.trainer,
+        evaluator=evaluator,
+        exporter=prepared.spec.exporter,
+        device=prepared.device,
+        threads=launch.threads,
+        world_size=launch.processes * launch.nodes,
+        model=model_ref(prepared.loaded.recipe, str(prepared.model.folder)),
+        settings=prepared.settings,
+        stages=stages(run, prepared),
+    )
+    write_message(job, run.file("job.json"))
+    return job
+
+
+def stages(run: RunFolder, prepared: Prepared) -> list[Stage]:
+    """Return the job's stages: evaluate before, train, evaluate after, export."""
+    recipe, inputs = prepared.loaded.recipe, prepared.inputs
+    adapter = str(run.file("adapter"))
+    found: list[Stage] = []
+    if inputs.test and recipe.evaluation.before:
+        found.append(_generate(run, prepared, "before", inputs.test))
+    if inputs.test and inputs.few_shot:
+        found.append(_generate(run, prepared, "few_shot", inputs.test, examples=inputs.few_shot))
+    found.append(
+        Stage(
+            name="train",
+            kind="train",
+            input=str(run.file("stream")),
+            output=adapter,
+            adapter=str(run.file("initial_adapter")),
+        )
+    )
+    if inputs.test:
+        found.append(_generate(run, prepared, "after", inputs.test, adapter=adapter))
+    if recipe.export.formats:
+        found.append(_export(run, prepared, adapter))
+    return found
+
+
+def _generate(
+    run: RunFolder,
+    prepared: Prepared,
+    name: str,
+    rows: list[Row],
+    *,
+    adapter: str | None = None,
+    examples: list[Row] | None = None,
+) -> Stage:
+    requests = run.file("requests") / f"{name}.jsonl"
+    write_requests(requests, rows, prepared.renderer, examples or ())
+    return Stage(
+        name=name,
+        kind="generate",
+        input=str(requests),
+        output=str(run.file("predictions") / f"{name}.jsonl"),
+        adapter=adapter,
+        decoding=decoding(prepared.loaded.recipe, prepared.renderer),
+    )
+
+
+def _export(run: RunFolder, prepared: Prepared, adapter: str) -> Stage:
+    export = prepared.loaded.recipe.export
+    rows = (prepared.inputs.test or prepared.inputs.train)[: export.verify]
+    dtype = prepared.facts.dtype if export.dtype == "auto" else export.dtype
+    return Stage(
+        name="export",
+        kind="export",
+        output=str(run.file("exports")),
+        adapter=adapter,
+        decoding=decoding(prepared.loaded.recipe, prepared.renderer),
+        options={
+            "formats": list(export.formats),
+            "dtype": dtype or frozen_dtype(prepared.loaded.recipe),
+            "prompts": [list(prepared.renderer.prompt_ids(row.prompt)) for row in rows],
+        },
+    )

@@ -1,0 +1,47 @@
+"""What a run will do, before it does it: rows, tokens, steps, parameters, memory and time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ftcore.engine.estimates import Estimate
+from ftcore.protocol import TrainSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan of one run; everything in it is shown before any compute and kept in ``plan.json``.
+
+    ``rows`` maps train, validation, test to row counts (after the row account); ``tokens`` and
+    ``supervised_tokens`` are sums over the training rows of one epoch; ``longest`` is in tokens.
+    ``machine_problems`` would refuse the run on this machine (shown by a dry run).
+    """
+
+    recipe: str
+    profile: str | None
+    backend: str
+    model: dict[str, Any]
+    device: str
+    rows: dict[str, int]
+    formats: dict[str, str]
+    tokens: int
+    supervised_tokens: int
+    boundary_tokens: int
+    longest: int
+    account: dict[str, Any]
+    settings: TrainSettings
+    stream: str
+    stream_reused: bool
+    order: str
+    left_over_rows: int
+    evaluation: dict[str, Any]
+    export: list[str]
+    estimate: Estimate
+    approximate: list[str]
+    warnings: list[str]
+    machine_problems: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return asdict(self)

@@ -1,0 +1,130 @@
+"""Scores the predictions of a run: each stage alone, and after minus before on the same rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ftcore.data.rows import Row
+from ftcore.evaluation.metric import Example, MetricContext
+from ftcore.evaluation.score import Scores, compare, differences_to_json, score, slices
+from ftcore.evaluation.sql_runner import SqlLimits
+from ftcore.recipe.loading import LoadedRecipe
+from ftcore.runs.folder import RunFolder
+
+STAGES = ("before", "few_shot", "after")
+
+
+def metric_context(loaded: LoadedRecipe) -> MetricContext:
+    """Return the recipe's metric options."""
+    evaluation, ner = loaded.recipe.evaluation, loaded.recipe.data.ner
+    sql = evaluation.sql
+    return MetricContext(
+        databases=loaded.resolve(sql.databases) if sql.databases else None,
+        labels=tuple(ner.labels),
+        no_entity=ner.none,
+        strip_prefix=evaluation.text.strip_opening or "",
+        strip_suffix=evaluation.text.strip_closing or "",
+        sql=SqlLimits(seconds=sql.timeout_seconds, rows=sql.max_rows),
+    )
+
+
+def main_metric(loaded: LoadedRecipe) -> str:
+    """Return the metric that decides."""
+    evaluation = loaded.recipe.evaluation
+    return evaluation.main_metric or evaluation.metrics[0]
+
+
+def read_predictions(path: Path) -> dict[str, str]:
+    """Return row id -> answer of a predictions file."""
+    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return {line["row_id"]: line["text"] for line in lines}
+
+
+def examples(rows: Sequence[Row], predictions: dict[str, str]) -> list[Example]:
+    """Pair rows with their predictions, in the rows' order."""
+    return [
+        Example(row.row_id, row.prompt, row.reference, predictions[row.row_id], row.fields)
+        for row in rows
+        if row.row_id in predictions
+    ]
+
+
+def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict[str, Any]:
+    """Score every stage that left predictions; writes and returns ``metrics.json``.
+
+    Its keys: ``main_metric``; ``stages`` (stage -> metric -> value, interval, n); ``differences``
+    (baseline -> metric -> paired after-minus-baseline difference with interval); ``slices`` (field
+    -> value -> stage -> metric); ``scores`` (per-row counts, for later comparisons).
+    """
+    evaluation = loaded.recipe.evaluation
+    scored: dict[str, Scores] = {}
+    paired: dict[str, list[Example]] = {}
+    with metric_context(loaded) as context:
+        for stage in STAGES:
+            path = run.file("predictions") / f"{stage}.jsonl"
+            if path.exists():
+                paired[stage] = examples(rows, read_predictions(path))
+                scored[stage] = score(
+                    paired[stage],
+                    evaluation.metrics,
+                    context,
+                    seed=evaluation.seed,
+                    resamples=evaluation.resamples,
+                )
+    metrics = {
+        "main_metric": main_metric(loaded),
+        "stages": {stage: scores.summary() for stage, scores in scored.items()},
+        "differences": _differences(scored, evaluation.seed, evaluation.resamples),
+        "slices": _slices(scored, paired, evaluation.slices),
+        "scores": {stage: scores.to_json() for stage, scores in scored.items()},
+    }
+    from ftcore.protocol import write_json
+
+    write_json(metrics, run.file("metrics.json"))
+    write_rows(run, rows, paired)
+    return metrics
+
+
+def _differences(scored: dict[str, Scores], seed: int, resamples: int) -> dict[str, Any]:
+    if "after" not in scored:
+        return {}
+    return {
+        stage: differences_to_json(
+            compare(scored[stage], scored["after"], seed=seed, resamples=resamples)
+        )
+        for stage in ("before", "few_shot")
+        if stage in scored
+    }
+
+
+def _slices(
+    scored: dict[str, Scores], paired: dict[str, list[Example]], fields: Sequence[str]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in fields:
+        for stage, scores in scored.items():
+            for value, part in slices(scores, paired[stage], field).items():
+                found.setdefault(field, {}).setdefault(value, {})[stage] = part.summary()
+    return found
+
+
+def write_rows(run: RunFolder, rows: Sequence[Row], paired: dict[str, list[Example]]) -> None:
+    """Write ``predictions/rows.jsonl``: every test row with its reference and all answers."""
+    answers = {
+        stage: {example.row_id: example.prediction for example in found}
+        for stage, found in paired.items()
+    }
+    with (run.file("predictions") / "rows.jsonl").open("w", encoding="utf-8") as file:
+        for row in rows:
+            line = {
+                "row_id": row.row_id,
+                "source": str(row.source),
+                "prompt": [message.to_json() for message in row.prompt],
+                "reference": row.reference,
+                "fields": dict(row.fields),
+                "answers": {s: found.get(row.row_id) for s, found in answers.items()},
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

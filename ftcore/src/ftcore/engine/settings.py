@@ -1,0 +1,118 @@
+"""From the recipe's `[train]` to the numbers that are handed to the engine, none left open."""
+
+from __future__ import annotations
+
+import math
+
+from ftcore.models.inspect import ModelFacts, lora_parameters
+from ftcore.protocol import Decoding, LoraSettings, ModelRef, TrainSettings
+from ftcore.recipe.loading import LoadedRecipe
+from ftcore.recipe.schema import Recipe
+from ftcore.rendering.order import Order
+from ftcore.rendering.renderer import Renderer
+
+FROZEN_DTYPE = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+def frozen_dtype(recipe: Recipe) -> str:
+    """Return the type of the frozen weights: the recipe's, or the one of its precision."""
+    chosen = recipe.model.dtype
+    return FROZEN_DTYPE[recipe.train.precision] if chosen == "auto" else chosen
+
+
+def model_ref(recipe: Recipe, folder: str) -> ModelRef:
+    """Return how the worker loads the base model."""
+    return ModelRef(
+        folder=folder,
+        dtype=frozen_dtype(recipe),  # type: ignore[arg-type]
+        attention=recipe.model.attention,
+        trust_remote_code=recipe.model.trust_remote_code,
+    )
+
+
+def lora_settings(recipe: Recipe, facts: ModelFacts) -> LoraSettings:
+    """Return the adapter with its target modules named one by one."""
+    lora = recipe.train.lora
+    if lora.targets == "all-linear":
+        targets = sorted({name.rsplit(".", 1)[-1] for name in facts.linear_modules()})
+    else:
+        targets = list(lora.targets)
+    return LoraSettings(
+        rank=lora.rank,
+        alpha=lora.alpha,
+        dropout=lora.dropout,
+        targets=targets,
+        rslora=lora.rslora,
+        dora=lora.dora,
+        init=lora.init,
+        plus_ratio=lora.plus_ratio,
+    )
+
+
+def train_settings(
+    loaded: LoadedRecipe, facts: ModelFacts, order: Order, pad_id: int
+) -> TrainSettings:
+    """Return the training problem as numbers; steps and warm-up come from the order."""
+    train = loaded.recipe.train
+    warmup = train.warmup_steps
+    if warmup is None:
+        warmup = math.ceil(train.warmup_ratio * order.steps)
+    return TrainSettings(
+        method=train.method,
+        loss=train.loss,
+        steps=order.steps,
+        epochs=order.epoch_at(order.steps),
+        batch_size=train.batch_size,
+        accumulation=train.accumulation,
+        learning_rate=train.learning_rate,
+        scheduler=train.scheduler,
+        warmup_steps=warmup,
+        optimizer=train.optimizer,
+        beta1=train.beta1,
+        beta2=train.beta2,
+        epsilon=train.epsilon,
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        precision=train.precision,
+        gradient_checkpointing=train.gradient_checkpointing,
+        padding_multiple=train.padding_multiple,
+        seed=train.seed,
+        eval_every=train.validation.every_steps,
+        patience=train.validation.patience,
+        load_best=train.validation.load_best,
+        save_every=train.checkpoints.every_steps,
+        keep_checkpoints=train.checkpoints.keep,
+        pad_id=pad_id,
+        trainable_parameters=trainable_parameters(loaded.recipe, facts),
+        lora=lora_settings(loaded.recipe, facts),
+    )
+
+
+def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int:
+    """Return how many numbers are trained: A and B, and DoRA's magnitudes."""
+    lora = lora_settings(recipe, facts)
+    count = lora_parameters(facts, lora.rank, lora.targets)
+    if lora.dora:
+        count += sum(
+            outputs
+            for name, (outputs, _) in facts.linear_modules().items()
+            if name.rsplit(".", 1)[-1] in lora.targets
+        )
+    return count
+
+
+def decoding(recipe: Recipe, renderer: Renderer) -> Decoding:
+    """Return the decoding with the template's stop tokens."""
+    generation = recipe.evaluation.generation
+    return Decoding(
+        max_new_tokens=generation.max_new_tokens,
+        do_sample=generation.do_sample,
+        temperature=generation.temperature,
+        top_p=generation.top_p,
+        top_k=generation.top_k,
+        repetition_penalty=generation.repetition_penalty,
+        batch_size=generation.batch_size,
+        seed=generation.seed,
+        pad_id=renderer.pad_id,
+        stop_ids=list(renderer.stop_ids),
+    )

@@ -1,0 +1,70 @@
+"""Makes the adapter that training starts from, so that every engine starts from the same bits.
+
+PEFT's default: A is drawn by Kaiming's uniform rule with a = sqrt(5), which is U(-b, b) with
+b = 1/sqrt(inputs); B is zero, so the adapted model starts as the base model.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ftcore.models.inspect import ModelFacts
+    from ftcore.protocol import LoraSettings
+
+
+def write_initial_adapter(
+    folder: Path, facts: ModelFacts, lora: LoraSettings, *, seed: int, base_model: str
+) -> Path:
+    """Write ``adapter_config.json`` and ``adapter_model.safetensors`` (float32) into ``folder``.
+
+    ``lora.targets`` are module names; every 2-D weight whose module ends in one of them gets
+    A [rank, inputs] and B [outputs, rank].
+    """
+    from safetensors.numpy import save_file
+
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0xADA])))
+    tensors: dict[str, np.ndarray] = {}
+    for name, (outputs, inputs) in target_weights(facts, lora.targets).items():
+        bound = 1 / np.sqrt(inputs)
+        start = f"base_model.model.{name.removesuffix('.weight')}"
+        drawn = generator.uniform(-bound, bound, size=(lora.rank, inputs))
+        tensors[f"{start}.lora_A.weight"] = drawn.astype(np.float32)
+        tensors[f"{start}.lora_B.weight"] = np.zeros((outputs, lora.rank), dtype=np.float32)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    text = json.dumps(adapter_config(lora, base_model), indent=2)
+    (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+def target_weights(facts: ModelFacts, targets: list[str]) -> dict[str, tuple[int, int]]:
+    """Return name -> (outputs, inputs) of the weights that get an adapter, in name order."""
+    return {
+        name: (shape[0], shape[1])
+        for name, shape in sorted(facts.tensors.items())
+        if len(shape) == 2 and name.removesuffix(".weight").rsplit(".", 1)[-1] in targets
+    }
+
+
+def adapter_config(lora: LoraSettings, base_model: str) -> dict[str, object]:
+    """Return PEFT's configuration of the adapter; keys as in `peft.LoraConfig`."""
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_model,
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": lora.targets,
+        "use_rslora": lora.rslora,
+        "use_dora": lora.dora,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "inference_mode": True,
+        "init_lora_weights": True,
+    }

@@ -1,0 +1,1 @@
+"""Run directories: where everything that a run used and made is kept."""

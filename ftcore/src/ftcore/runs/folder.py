@@ -1,0 +1,121 @@
+"""The layout of a run directory, its manifest and its lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ftcore.errors import RunLocked
+from ftcore.protocol import write_json
+
+RunState = Literal["preparing", "running", "finished", "failed", "interrupted", "crashed"]
+UNFINISHED: tuple[RunState, ...] = ("preparing", "running")
+MANIFEST = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a run is and how it stands; ``state`` is what the owner last wrote."""
+
+    id: str
+    recipe: str
+    profile: str | None
+    backend: str
+    model: str
+    seed: int
+    created: float
+    state: RunState
+    stage: str | None = None
+    finished: float | None = None
+    error: dict[str, Any] | None = None
+
+
+class RunFolder:
+    """One run directory; paths of its files and its manifest."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+
+    @classmethod
+    def create(cls, root: Path, **manifest: Any) -> RunFolder:
+        """Make a fresh directory ``NAME-BACKEND-DATE-TIME-xxxx`` below ``root``."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        name = f"{manifest['recipe']}-{manifest['backend']}-{stamp}-{secrets.token_hex(2)}"
+        folder = cls(root / name)
+        for part in ("stream", "predictions", "exports", "plots", "requests"):
+            (folder.path / part).mkdir(parents=True)
+        first = Manifest(id=name, created=time.time(), state="preparing", **manifest)
+        write_json(asdict(first), folder.path / MANIFEST)
+        return folder
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file or folder of the run."""
+        return self.path / name
+
+    def read_json(self, name: str) -> Any:
+        """Return the parsed JSON file ``name``, or None where it does not exist yet."""
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def read_lines(self, name: str) -> list[dict[str, Any]]:
+        """Return the whole lines of a JSON-lines file; a half-written last line is left out."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        return [json.loads(line) for line in lines if line]
+
+    def manifest(self) -> Manifest:
+        """Return the manifest as it stands; an owner that died is seen as such."""
+        manifest = Manifest(**self.read_json(MANIFEST))
+        if manifest.state in UNFINISHED and not self.is_locked():
+            return replace(manifest, state="crashed")
+        return manifest
+
+    def update(self, **changes: Any) -> Manifest:
+        """Write changed fields of the manifest, atomically."""
+        state = changes.get("state")
+        if state is not None and state not in get_args(RunState):
+            raise ValueError(f"unknown run state {state!r}")
+        if state is not None and state not in UNFINISHED:
+            changes.setdefault("finished", time.time())
+        manifest = replace(Manifest(**self.read_json(MANIFEST)), **changes)
+        write_json(asdict(manifest), self.path / MANIFEST)
+        return manifest
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process; `RunLocked` when another one has it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunLocked(
+                f"run {self.path.name} is in use by another process",
+                hint="wait for it, or stop the other `ft` command",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether some process holds the run now."""
+        from filelock import FileLock, Timeout
+
+        if not os.access(self.path, os.W_OK):
+            return False
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                return False
+        except Timeout:
+            return True

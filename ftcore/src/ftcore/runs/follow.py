@@ -1,0 +1,37 @@
+"""Follows a growing JSON-lines file, whole lines only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ftcore.errors import ProtocolViolation
+
+
+class LineFollower:
+    """Returns the lines that were added since the last call; half a line waits for its rest."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = path.stat().st_size if path.exists() else 0
+
+    def new_lines(self) -> list[dict[str, Any]]:
+        """Return the parsed new lines; `ProtocolViolation` for a whole line that is not JSON."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        whole, newline, _ = text.rpartition(b"\n")
+        self._offset += len(whole) + len(newline)
+        return [self._parse(line) for line in whole.split(b"\n") if line.strip()]
+
+    def _parse(self, line: bytes) -> dict[str, Any]:
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise ProtocolViolation(f"{self.path.name}: a line is not JSON: {error}") from error
+        if not isinstance(data, dict):
+            raise ProtocolViolation(f"{self.path.name}: a line is not an object")
+        return data

@@ -1,0 +1,170 @@
+"""Trains with TRL's `SFTTrainer` on the canonical stream; the only file that imports TRL."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.optimizers import create_loraplus_optimizer
+from torch.utils.data import SequentialSampler
+from transformers import EarlyStoppingCallback, Trainer
+from trl import SFTConfig, SFTTrainer
+
+from ftcore.backends import Trainer as FtTrainer
+from ftcore.backends import TrainOutcome
+from ftcore.protocol import Stage, TrainSettings
+from ftcore.worker.exporter import PeftExporter
+from ftcore.worker.generator import SharedEvaluator
+from ftcore.worker.hf_trainer import (
+    EventCallback,
+    common_arguments,
+    optimizer_groups,
+    trainable_parameters,
+    validation_loss,
+)
+from ftcore.worker.loading import load_base, load_tokenizer
+from ftcore.worker.receipts import ReceiptRecorder
+from ftcore.worker.stream import WorkerStream, pad_rows
+
+
+class CanonicalSFTTrainer(SFTTrainer):  # type: ignore[misc]
+    """`SFTTrainer` that takes the rows in the stream's order and the recipe's loss."""
+
+    def __init__(self, *, settings: TrainSettings, **kwargs: Any) -> None:
+        self.ft_settings = settings
+        super().__init__(**kwargs)
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the common causal-LM loss, or TRL's fused one where the recipe says "engine"."""
+        if self.ft_settings.loss == "engine":
+            return super().compute_loss(*args, **kwargs)
+        return Trainer.compute_loss(self, *args, **kwargs)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """Create AdamW, with LoRA+'s two rates where the recipe asks for them."""
+        ratio = self.ft_settings.lora.plus_ratio
+        if ratio is None or self.optimizer is not None:
+            return super().create_optimizer()
+        settings = self.ft_settings
+        self.optimizer = create_loraplus_optimizer(
+            self.model,
+            torch.optim.AdamW,
+            lr=settings.learning_rate,
+            loraplus_lr_ratio=ratio,
+            loraplus_weight_decay=settings.weight_decay,
+            betas=(settings.beta1, settings.beta2),
+            eps=settings.epsilon,
+        )
+        return self.optimizer
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Measure validation loss by tokens; the engine's own is a mean of batch means."""
+        loss = validation_loss(
+            self.model, self.eval_dataset, self.ft_settings, self.compute_loss_context_manager
+        )
+        metrics = {"eval_loss": loss}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+
+class TrlTrainer(FtTrainer):
+    """Trains a PEFT adapter with `SFTTrainer`."""
+
+    def train(self, stage: Stage) -> TrainOutcome:
+        """Train on ``stage.input`` from the initial adapter ``stage.adapter``."""
+        stream = self.context.open_stream(str(stage.input))
+        network = PeftModel.from_pretrained(
+            load_base(self.job.model), str(stage.adapter), is_trainable=True
+        )
+        events = EventCallback(self.context, stream.tokens_per_step())
+        checkpoints = Path(self.job.folder) / "checkpoints"
+        trainer = self._trainer(network, stream, events, str(checkpoints))
+        self._watch(trainer.model, self.context.receipts(stage.name, stream))
+        trainer.train(resume_from_checkpoint=self.job.resume_from)
+        trainer.model.save_pretrained(stage.output, safe_serialization=True)
+        return TrainOutcome(
+            adapter=Path(stage.output),
+            steps=trainer.state.global_step,
+            effective=self._effective(trainer),
+            best=_folder(trainer.state.best_model_checkpoint),
+            last=_newest(checkpoints),
+            stopped=events.stopped,
+            summary={"seconds": events.step_seconds(), "device": str(trainer.args.device)},
+        )
+
+    def _trainer(
+        self, network: Any, stream: WorkerStream, events: EventCallback, output: str
+    ) -> CanonicalSFTTrainer:
+        settings = self.job.settings
+        callbacks: list[Any] = [events]
+        if settings.patience is not None:
+            callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
+        arguments = common_arguments(settings, self.job.device, output)
+        return CanonicalSFTTrainer(
+            settings=settings,
+            model=network,
+            args=SFTConfig(
+                **arguments, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}
+            ),
+            train_dataset=stream.sequence(),
+            eval_dataset=stream.rows("validation") if settings.eval_every else None,
+            processing_class=load_tokenizer(self.job.model.folder),
+            data_collator=partial(
+                pad_rows, pad_id=settings.pad_id, multiple=settings.padding_multiple
+            ),
+            callbacks=callbacks,
+        )
+
+    def _watch(self, network: Any, recorder: ReceiptRecorder) -> None:
+        standard = self.job.settings.loss == "standard"
+        recorder.watch(network, loss_owner=network.get_base_model() if standard else None)
+
+    def _effective(self, trainer: CanonicalSFTTrainer) -> dict[str, Any]:
+        args, settings = trainer.args, self.job.settings
+        return {
+            "recipe_fields": {
+                "train.max_steps": args.max_steps,
+                "train.batch_size": args.per_device_train_batch_size,
+                "train.accumulation": args.gradient_accumulation_steps,
+                "train.learning_rate": args.learning_rate,
+                "train.beta1": args.adam_beta1,
+                "train.beta2": args.adam_beta2,
+                "train.epsilon": args.adam_epsilon,
+                "train.weight_decay": args.weight_decay,
+                "train.max_grad_norm": args.max_grad_norm,
+                "train.warmup_steps": args.warmup_steps,
+                "train.gradient_checkpointing": args.gradient_checkpointing,
+                "train.seed": args.seed,
+                "trainable_parameters": trainable_parameters(trainer.model),
+            },
+            "arguments": args.to_dict(),
+            "adapter": trainer.model.peft_config["default"].to_dict(),
+            "optimizer": optimizer_groups(trainer.model, trainer.optimizer),
+            "loss": settings.loss,
+        }
+
+
+class TrlEvaluator(SharedEvaluator):
+    """Generates with transformers, as every backend's default evaluator does."""
+
+
+class TrlExporter(PeftExporter):
+    """Merges with PEFT."""
+
+
+def _folder(path: str | None) -> Path | None:
+    return Path(path) if path else None
+
+
+def _newest(folder: Path) -> Path | None:
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    return found[-1] if found else None
