@@ -27,7 +27,6 @@ class Plan:
     formats: dict[str, str]
     tokens: int
     supervised_tokens: int
-    boundary_tokens: int
     longest: int
     account: dict[str, Any]
     settings: TrainSettings
@@ -35,6 +34,7 @@ class Plan:
     stream_reused: bool
     order: str
     left_over_rows: int
+    stop_token: str
     evaluation: dict[str, Any]
     export: list[str]
     estimate: Estimate

@@ -11,6 +11,7 @@ from ftcore.data.rows import Row
 from ftcore.evaluation.metric import Example, MetricContext
 from ftcore.evaluation.score import Scores, compare, differences_to_json, score, slices
 from ftcore.evaluation.sql_runner import SqlLimits
+from ftcore.protocol import write_json
 from ftcore.recipe.loading import LoadedRecipe
 from ftcore.runs.folder import RunFolder
 
@@ -81,8 +82,6 @@ def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict
         "slices": _slices(scored, paired, evaluation.slices),
         "scores": {stage: scores.to_json() for stage, scores in scored.items()},
     }
-    from ftcore.protocol import write_json
-
     write_json(metrics, run.file("metrics.json"))
     write_rows(run, rows, paired)
     return metrics

@@ -1,0 +1,85 @@
+"""Holds what the engine did against what was planned: receipts, and its effective configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ftcore.data.stream import Stream
+from ftcore.errors import EffectiveConfigMismatch, ProtocolViolation, ReceiptMismatch
+from ftcore.protocol import Receipt, TrainSettings
+from ftcore.rendering.order import Order
+
+
+class ReceiptCheck:
+    """Compares receipts with the stream as they arrive; the first difference ends the run."""
+
+    def __init__(self, stream: Stream, order: Order) -> None:
+        self._expected: Iterator[tuple[int, int, int, str]] = stream.expected_receipts(
+            order, "train"
+        )
+        self.planned = order.micro_batches
+        self.seen = 0
+
+    def __call__(self, receipt: Receipt) -> None:
+        """Check one receipt; raises `ReceiptMismatch` that names the micro-batch."""
+        step, micro, rank, digest = next(self._expected, (-1, -1, -1, ""))
+        if (receipt.step, receipt.micro, receipt.rank, receipt.digest) != (
+            step,
+            micro,
+            rank,
+            digest,
+        ):
+            raise ReceiptMismatch(
+                f"micro-batch {self.seen + 1} (step {receipt.step + 1}) is not the stream's: the "
+                "engine consumed other ids, labels or rows than planned",
+                hint="this is a defect of the backend; report it with the run directory",
+                details={"expected": digest, "found": receipt.digest, "step": receipt.step},
+            )
+        self.seen += 1
+
+    def finish(self, steps: int, order: Order) -> None:
+        """Check that every micro-batch of the ``steps`` done left a receipt."""
+        due = sum(1 for step, _, _, _ in order.iter_micro_batches() if step < steps)
+        if self.seen != due:
+            raise ReceiptMismatch(
+                f"{steps} steps need {due} receipts, {self.seen} were written",
+                hint="this is a defect of the backend; report it with the run directory",
+            )
+
+
+PLANNED = {
+    "train.max_steps": "steps",
+    "train.batch_size": "batch_size",
+    "train.accumulation": "accumulation",
+    "train.learning_rate": "learning_rate",
+    "train.beta1": "beta1",
+    "train.beta2": "beta2",
+    "train.epsilon": "epsilon",
+    "train.weight_decay": "weight_decay",
+    "train.max_grad_norm": "max_grad_norm",
+    "train.warmup_steps": "warmup_steps",
+    "train.gradient_checkpointing": "gradient_checkpointing",
+    "train.seed": "seed",
+    "trainable_parameters": "trainable_parameters",
+}
+
+
+def check_effective(effective: dict[str, Any] | None, settings: TrainSettings) -> None:
+    """Compare the engine's own configuration, as it ran, with the plan, field by field.
+
+    Raises `EffectiveConfigMismatch` naming every field that differs or is missing.
+    """
+    fields = (effective or {}).get("recipe_fields")
+    if not isinstance(fields, dict):
+        raise ProtocolViolation("engine_config.json has no recipe_fields")
+    wrong = [
+        f"{field}: planned {getattr(settings, name)!r}, the engine used {fields.get(field)!r}"
+        for field, name in PLANNED.items()
+        if field not in fields or fields[field] != getattr(settings, name)
+    ]
+    if wrong:
+        raise EffectiveConfigMismatch(
+            "the engine did not run what was planned: " + "; ".join(wrong),
+            hint="this is a defect of the backend; report it with the run directory",
+        )

@@ -1,0 +1,214 @@
+"""From a recipe to everything that a run needs, refused here if it cannot work: no compute yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ftcore.backends import BackendSpec
+from ftcore.cache import cache_dir
+from ftcore.data.stream import Stream, build_stream
+from ftcore.engine.capabilities import CapabilityNotes, check_capabilities
+from ftcore.engine.estimates import estimate
+from ftcore.engine.inputs import Inputs, read_inputs
+from ftcore.engine.plan import Plan
+from ftcore.engine.settings import frozen_dtype, train_settings
+from ftcore.environments.accelerator import detect
+from ftcore.errors import DataError
+from ftcore.evaluation.metric import get_metric
+from ftcore.models.inspect import ModelFacts, inspect_model
+from ftcore.models.resolve import ResolvedModel, resolve_model
+from ftcore.plugins import Plugins
+from ftcore.protocol import TrainSettings
+from ftcore.recipe.loading import LoadedRecipe
+from ftcore.rendering.options import RenderOptions
+from ftcore.rendering.order import Order, plan_order
+from ftcore.rendering.renderer import Renderer
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that is ready to start: inputs read, stream made, order fixed, plan known."""
+
+    loaded: LoadedRecipe
+    spec: BackendSpec
+    device: str
+    model: ResolvedModel
+    facts: ModelFacts
+    renderer: Renderer
+    inputs: Inputs
+    stream: Stream
+    order: Order
+    settings: TrainSettings
+    plan: Plan
+    rate_key: str
+
+
+def prepare(
+    loaded: LoadedRecipe,
+    plugins: Plugins,
+    *,
+    backend: str | None = None,
+    offline: bool = False,
+    notify: Notify,
+) -> Prepared:
+    """Resolve, read, render and plan; raises the `FtError` that says what cannot work."""
+    recipe = loaded.recipe
+    spec = plugins.backend(backend or recipe.default_backend)
+    device = detect(recipe.launch.device).device
+    others = [other for other in plugins.backends().values() if other.name != spec.name]
+    notes = check_capabilities(loaded, spec, others, device)
+    for name in recipe.evaluation.metrics:
+        get_metric(name)
+    inputs = read_inputs(loaded)
+    model = find_model(loaded, offline=offline, notify=notify)
+    facts = inspect_model(model.folder)
+    renderer = Renderer.from_folder(model.folder, render_options(loaded))
+    stream = make_stream(loaded, inputs, renderer, notify)
+    order = make_order(loaded, stream)
+    settings = train_settings(loaded, facts, order, renderer.pad_id)
+    rate_key = f"{model.fingerprint}/{spec.name}/{device}/{recipe.train.precision}"
+    parts = (loaded, spec, device, model, facts, renderer, inputs, stream, order, settings)
+    return Prepared(*parts, make_plan(*parts, notes=notes, rate_key=rate_key), rate_key)
+
+
+def find_model(loaded: LoadedRecipe, *, offline: bool, notify: Notify) -> ResolvedModel:
+    """Return the recipe's model as a verified local folder."""
+    model = loaded.recipe.model
+    return resolve_model(
+        model.id,
+        revision=model.revision,
+        source=model.source,
+        offline=offline,
+        base=loaded.base,
+        code=model.trust_remote_code,
+        notify=notify,
+    )
+
+
+def render_options(loaded: LoadedRecipe) -> RenderOptions:
+    """Return the recipe's decisions about rendering."""
+    data = loaded.recipe.data
+    return RenderOptions(
+        max_length=data.max_length,
+        overlong=data.overlong,
+        supervise=data.supervise,
+        system=data.system,
+    )
+
+
+def make_stream(loaded: LoadedRecipe, inputs: Inputs, renderer: Renderer, notify: Notify) -> Stream:
+    """Render the training and validation rows into the canonical stream, or reuse it by hash."""
+    stream = build_stream(
+        {"train": inputs.train, "validation": inputs.validation},
+        renderer,
+        cache=cache_dir(),
+        key_extra="",
+        notify=notify,
+    )
+    data = loaded.recipe.data
+    stream.account.require(0.0 if data.overlong == "error" else data.allow_lost)
+    if len(stream.lengths("train")) == 0:
+        raise DataError("no training row is left", hint="look at `ft data check`")
+    return stream
+
+
+def make_order(loaded: LoadedRecipe, stream: Stream) -> Order:
+    """Fix which rows each micro-batch holds, over all epochs."""
+    train, launch = loaded.recipe.train, loaded.recipe.launch
+    return plan_order(
+        len(stream.lengths("train")),
+        batch_size=train.batch_size,
+        accumulation=train.accumulation,
+        world_size=launch.processes * launch.nodes,
+        epochs=train.epochs,
+        max_steps=train.max_steps,
+        seed=train.seed,
+        shuffle=train.shuffle,
+    )
+
+
+def padded_tokens(order: Order, lengths: NDArray[np.int64], multiple: int) -> int:
+    """Return how many positions the engine computes over all micro-batches, padding included."""
+    total = 0
+    for _, _, _, rows in order.iter_micro_batches():
+        longest = int(lengths[rows].max())
+        total += len(rows) * (-(-longest // multiple) * multiple)
+    return total
+
+
+def make_plan(
+    loaded: LoadedRecipe,
+    spec: BackendSpec,
+    device: str,
+    model: ResolvedModel,
+    facts: ModelFacts,
+    renderer: Renderer,
+    inputs: Inputs,
+    stream: Stream,
+    order: Order,
+    settings: TrainSettings,
+    *,
+    notes: CapabilityNotes,
+    rate_key: str,
+) -> Plan:
+    """Put the plan together."""
+    recipe = loaded.recipe
+    lengths = stream.lengths("train")
+    return Plan(
+        recipe=recipe.name,
+        profile=loaded.profile,
+        backend=spec.name,
+        model=model_facts(model, facts, frozen_dtype(recipe)),
+        device=device,
+        rows={
+            "train": len(lengths),
+            "validation": len(stream.lengths("validation")),
+            "test": len(inputs.test),
+        },
+        formats=inputs.formats,
+        tokens=stream.tokens("train"),
+        supervised_tokens=stream.supervised_tokens("train"),
+        longest=int(lengths.max()),
+        account=stream.account.to_json(),
+        settings=settings,
+        stream=stream.hash,
+        stream_reused=stream.reused,
+        order=order.digest,
+        left_over_rows=order.left_over,
+        stop_token=renderer.stop_token,
+        evaluation=recipe.evaluation.model_dump(),
+        export=list(recipe.export.formats),
+        estimate=estimate(
+            facts,
+            settings,
+            dtype=frozen_dtype(recipe),
+            device=device,
+            longest=int(lengths.max()),
+            train_tokens=padded_tokens(order, lengths, settings.padding_multiple),
+            cache=cache_dir(),
+            rate_key=rate_key,
+        ),
+        approximate=notes.approximate,
+        warnings=[str(warning) for warning in inputs.warnings],
+        machine_problems=[str(problem) for problem in notes.machine],
+    )
+
+
+def model_facts(model: ResolvedModel, facts: ModelFacts, dtype: str) -> dict[str, object]:
+    """Return what the plan says of the model."""
+    return {
+        "id": model.id,
+        "folder": str(model.folder),
+        "source": model.source,
+        "fingerprint": model.fingerprint,
+        "note": model.note,
+        "architecture": facts.architecture,
+        "parameters": facts.parameters,
+        "dtype": dtype,
+    }
