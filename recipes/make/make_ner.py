@@ -247,7 +247,9 @@ def chinese() -> dict[str, list[Json]]:
     test = [marked(line) for line in lines("ner_zh_test.txt")]
     train.sort(key=lambda row: digest("zh", row["text"]))
     check_apart(train, test)
-    return {"zh/train.jsonl": train, "zh/test.jsonl": test}
+    shots = [next(row for row in train if bool(row["entities"]) == full) for full in (True, False)]
+    rest = next(row for row in train if len(row["entities"]) > 1 and row not in shots)
+    return {"zh/train.jsonl": train, "zh/test.jsonl": test, "zh/fewshot.jsonl": [*shots, rest]}
 
 
 def main() -> None:

@@ -92,6 +92,7 @@ CHINESE_TEST_KINDS = {
     "follow_twice": 2,
 }
 FEWSHOT_KINDS = ("select_num", "group", "join_select")
+CHINESE_FEWSHOT_KINDS = ("select_num", "group", "join_select")
 
 
 @dataclass
@@ -215,10 +216,10 @@ def query_rows(
     return rows
 
 
-def few_shot(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-    """Return one row of each few-shot kind, every one of another database."""
+def few_shot(rows: Sequence[dict[str, object]], kinds: Sequence[str]) -> list[dict[str, object]]:
+    """Return one row of each kind, every one of another database."""
     chosen: list[dict[str, object]] = []
-    for kind in FEWSHOT_KINDS:
+    for kind in kinds:
         used = {row["database"] for row in chosen}
         chosen.append(
             next(row for row in rows if row["kind"] == kind and row["database"] not in used)
@@ -252,11 +253,12 @@ def make(folder: Path) -> None:
     both = ("seen", "unseen")
     train = message_rows(maker(english, "train"), TRAIN_KINDS, groups["train"], ("seen",))
     write_rows(folder / "train.jsonl", train)
-    write_rows(folder / "fewshot.jsonl", few_shot(train))
+    write_rows(folder / "fewshot.jsonl", few_shot(train, FEWSHOT_KINDS))
     test = message_rows(maker(english, "test"), TEST_KINDS, groups["test"], both)
     write_rows(folder / "test.jsonl", test)
     rows = message_rows(maker(chinese, "zh train"), CHINESE_TRAIN_KINDS, zh_train, ("seen",))
     write_rows(folder / "zh" / "train.jsonl", rows)
+    write_rows(folder / "zh" / "fewshot.jsonl", few_shot(rows, CHINESE_FEWSHOT_KINDS))
     rows = query_rows(maker(chinese, "zh test"), CHINESE_TEST_KINDS, zh_test, both)
     write_rows(folder / "zh" / "test.jsonl", rows)
     check_folder(folder, (english, chinese))

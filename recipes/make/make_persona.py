@@ -130,8 +130,7 @@ def main() -> None:
         check(train, test)
         write_rows(out / folder / "train.jsonl", train)
         write_rows(out / folder / "test.jsonl", test)
-        if not folder:
-            write_rows(out / "fewshot.jsonl", fewshot(train))
+        write_rows(out / folder / "fewshot.jsonl", fewshot(train))
         summary = json.dumps(persona.summary(), ensure_ascii=False, indent=2) + "\n"
         (out / folder / "persona.json").write_text(summary, encoding="utf-8", newline="\n")
 

@@ -13,7 +13,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "recipes" / "data" / "ner"
-FILES = ["train.jsonl", "test.jsonl", "fewshot.jsonl", "zh/train.jsonl", "zh/test.jsonl"]
+FILES = [
+    "train.jsonl",
+    "test.jsonl",
+    "fewshot.jsonl",
+    "zh/train.jsonl",
+    "zh/fewshot.jsonl",
+    "zh/test.jsonl",
+]
 Json = dict[str, Any]
 
 

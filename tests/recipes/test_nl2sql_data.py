@@ -15,7 +15,14 @@ import pytest
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 DATA = RECIPES / "data" / "nl2sql"
-FILES = ("train.jsonl", "test.jsonl", "fewshot.jsonl", "zh/train.jsonl", "zh/test.jsonl")
+FILES = (
+    "train.jsonl",
+    "test.jsonl",
+    "fewshot.jsonl",
+    "zh/train.jsonl",
+    "zh/fewshot.jsonl",
+    "zh/test.jsonl",
+)
 STEMS = sorted(path.stem for path in (DATA / "databases").glob("*.sqlite"))
 
 Row = dict[str, Any]
