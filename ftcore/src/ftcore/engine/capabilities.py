@@ -116,10 +116,9 @@ def check_capabilities(
 
 
 def _values(loaded: LoadedRecipe, path: str) -> list[object]:
-    if path in DEPENDS:
-        field, value = DEPENDS[path]
-        if field_value(loaded, field) != value:
-            return []
+    switch = DEPENDS.get(path)
+    if switch and field_value(loaded, switch[0]) != switch[1]:
+        return []
     value = field_value(loaded, path)
     if value in ABSENT:
         return []

@@ -63,7 +63,7 @@ def read_inputs(loaded: LoadedRecipe) -> Inputs:
     warnings: list[Problem] = []
 
     def part(name: str, sources: Sources | None, *, test: bool) -> list[Row]:
-        if sources is None:
+        if not sources:
             return []
         report = read_part(loaded, sources, test=test)
         rows = require(report)

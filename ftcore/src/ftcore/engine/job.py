@@ -13,7 +13,7 @@ from ftcore.runs.folder import RunFolder
 
 def write_job(run: RunFolder, prepared: Prepared, *, evaluator: str) -> Job:
     """Write everything that the worker reads into the run directory and return the job."""
-    prepared.stream.link_into(run.file("stream"))
+    prepared.stream.link_into(run.path)
     prepared.order.save(run.file("stream") / "order.npz")
     write_initial_adapter(
         run.file("initial_adapter"),

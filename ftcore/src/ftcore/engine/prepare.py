@@ -16,7 +16,7 @@ from ftcore.engine.estimates import estimate
 from ftcore.engine.inputs import Inputs, read_inputs
 from ftcore.engine.plan import Plan
 from ftcore.engine.settings import frozen_dtype, train_settings
-from ftcore.environments.accelerator import detect
+from ftcore.environments.accelerator import detect_accelerator
 from ftcore.errors import DataError
 from ftcore.evaluation.metric import get_metric
 from ftcore.models.inspect import ModelFacts, inspect_model
@@ -60,7 +60,7 @@ def prepare(
     """Resolve, read, render and plan; raises the `FtError` that says what cannot work."""
     recipe = loaded.recipe
     spec = plugins.backend(backend or recipe.default_backend)
-    device = detect(recipe.launch.device).device
+    device = detect_accelerator(recipe.launch.device).kind
     others = [other for other in plugins.backends().values() if other.name != spec.name]
     notes = check_capabilities(loaded, spec, others, device)
     for name in recipe.evaluation.metrics:
@@ -133,7 +133,7 @@ def make_order(loaded: LoadedRecipe, stream: Stream) -> Order:
     )
 
 
-def padded_tokens(order: Order, lengths: NDArray[np.int64], multiple: int) -> int:
+def padded_tokens(order: Order, lengths: NDArray[np.int32], multiple: int) -> int:
     """Return how many positions the engine computes over all micro-batches, padding included."""
     total = 0
     for _, _, _, rows in order.iter_micro_batches():
@@ -175,11 +175,11 @@ def make_plan(
         tokens=stream.tokens("train"),
         supervised_tokens=stream.supervised_tokens("train"),
         longest=int(lengths.max()),
-        account=stream.account.to_json(),
+        account=stream.account.tally.to_json(),
         settings=settings,
         stream=stream.hash,
         stream_reused=stream.reused,
-        order=order.digest,
+        order=order.digest(),
         left_over_rows=order.left_over,
         stop_token=renderer.stop_token,
         evaluation=recipe.evaluation.model_dump(),

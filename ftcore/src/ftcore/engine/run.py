@@ -16,7 +16,8 @@ from ftcore.engine.job import write_job
 from ftcore.engine.observer import Observer
 from ftcore.engine.prepare import Prepared, padded_tokens
 from ftcore.engine.scoring import score_run
-from ftcore.environments.build import Environment, ensure
+from ftcore.environments.build import ensure
+from ftcore.environments.environment import Environment
 from ftcore.errors import FtError, ProtocolViolation, UnsupportedError
 from ftcore.launcher import Launcher, Observers, Stopped
 from ftcore.protocol import Event, Job, Result, write_json
@@ -67,7 +68,7 @@ def execute(
         job = write_job(run, prepared, evaluator=evaluator or prepared.spec.evaluator)
         observer.phase("work")
         run.update(state="running")
-        result = _work(run, prepared, environment, observer, (lease.fileno(),), job)
+        result = _work(run, prepared, environment, observer, () if lease is None else (lease,), job)
         observer.phase("score")
         metrics = score_run(run, prepared.loaded, prepared.inputs.test)
         observer.scored(metrics)

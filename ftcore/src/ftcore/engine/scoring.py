@@ -56,7 +56,8 @@ def examples(rows: Sequence[Row], predictions: dict[str, str]) -> list[Example]:
 def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict[str, Any]:
     """Score every stage that left predictions; writes and returns ``metrics.json``.
 
-    Its keys: ``main_metric``; ``stages`` (stage -> metric -> value, interval, n); ``differences``
+    Its keys: ``main`` (the deciding metric on the deciding slice: ``metric``, ``slice``, ``stages``,
+    ``differences``); ``main_metric``; ``stages`` (stage -> metric -> value, interval, n); ``differences``
     (baseline -> metric -> paired after-minus-baseline difference with interval); ``slices`` (field
     -> value -> stage -> metric); ``scores`` (per-row counts, for later comparisons).
     """
@@ -76,6 +77,7 @@ def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict
                     resamples=evaluation.resamples,
                 )
     metrics = {
+        "main": _main(loaded, scored, paired),
         "main_metric": main_metric(loaded),
         "stages": {stage: scores.summary() for stage, scores in scored.items()},
         "differences": _differences(scored, evaluation.seed, evaluation.resamples),
@@ -85,6 +87,27 @@ def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict
     write_json(metrics, run.file("metrics.json"))
     write_rows(run, rows, paired)
     return metrics
+
+
+def _main(
+    loaded: LoadedRecipe, scored: dict[str, Scores], paired: dict[str, list[Example]]
+) -> dict[str, Any]:
+    evaluation, name = loaded.recipe.evaluation, main_metric(loaded)
+    deciding = scored
+    if evaluation.main_slice:
+        field, _, value = evaluation.main_slice.partition("=")
+        deciding = {
+            stage: part[value]
+            for stage, scores in scored.items()
+            if value in (part := slices(scores, paired[stage], field))
+        }
+    differences = _differences(deciding, evaluation.seed, evaluation.resamples)
+    return {
+        "metric": name,
+        "slice": evaluation.main_slice,
+        "stages": {stage: scores.summary()[name] for stage, scores in deciding.items()},
+        "differences": {stage: found[name] for stage, found in differences.items()},
+    }
 
 
 def _differences(scored: dict[str, Scores], seed: int, resamples: int) -> dict[str, Any]:

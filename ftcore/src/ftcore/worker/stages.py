@@ -96,6 +96,7 @@ def answer_decoder(folder: str) -> Any:
     tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
 
     def decode(ids: tuple[int, ...]) -> str:
-        return cast(str, tokenizer.decode(list(ids), skip_special_tokens=True))
+        text: str = tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
 
     return decode

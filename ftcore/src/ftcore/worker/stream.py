@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ftcore.rendering.order import Order
 
 if TYPE_CHECKING:
@@ -30,6 +32,14 @@ class WorkerStream:
     def has(self, part: str) -> bool:
         """Whether the part exists and has rows."""
         return (self.folder / part / "state.json").exists()
+
+    def tokens_per_step(self) -> list[int]:
+        """Return the unpadded tokens of each optimizer step, over all ranks."""
+        lengths = np.load(self.folder / "train" / "lengths.npy", allow_pickle=False)
+        tokens = [0] * self.order.steps
+        for step, _, _, rows in self.order.iter_micro_batches():
+            tokens[step] += int(lengths[rows].sum())
+        return tokens
 
     def sequence(self) -> Any:
         """Return this rank's training rows, one pass in the order in which they are consumed."""
