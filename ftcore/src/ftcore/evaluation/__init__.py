@@ -1,1 +1,1 @@
-"""TODO."""
+"""Metrics, statistics and the safe SQL runner: everything that judges a prediction; no torch."""

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ftcore.recipe.section import Section
 
 Count = Annotated[int, Field(gt=0)]
 
 
-class EvaluationTable(BaseModel):
-    """A table below `[evaluation]`: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class GenerationSection(EvaluationTable):
+class GenerationSection(Section):
     """Decoding, every field explicit."""
 
     max_new_tokens: Count = Field(128, description="Longest answer, in tokens.")
@@ -27,10 +23,10 @@ class GenerationSection(EvaluationTable):
         1.0, description="Divides the logits of tokens seen before (Keskar et al., 2019)."
     )
     batch_size: Count = Field(16, description="Rows generated together.")
-    seed: int = Field(0, description="Seed when sampling.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed when sampling.")
 
 
-class SqlOptions(EvaluationTable):
+class SqlOptions(Section):
     """How SQL is scored."""
 
     databases: str | None = Field(
@@ -42,7 +38,7 @@ class SqlOptions(EvaluationTable):
     max_rows: Count = Field(10_000, description="Most rows that a result may have.")
 
 
-class TextOptions(EvaluationTable):
+class TextOptions(Section):
     """How answers are compared as text."""
 
     strip_opening: str | None = Field(
@@ -53,7 +49,7 @@ class TextOptions(EvaluationTable):
     )
 
 
-class JudgeSection(EvaluationTable):
+class JudgeSection(Section):
     """Judging by a model behind an OpenAI-compatible endpoint."""
 
     endpoint: str | None = Field(None, description="Base address of the endpoint.")
@@ -61,7 +57,7 @@ class JudgeSection(EvaluationTable):
     rubric: str | None = Field(None, description="What the judge looks at.")
 
 
-class EvaluationSection(EvaluationTable):
+class EvaluationSection(Section):
     """What is generated for the test rows and how it is scored."""
 
     metrics: list[str] = Field(
@@ -69,6 +65,10 @@ class EvaluationSection(EvaluationTable):
     )
     main_metric: str | None = Field(
         None, description="The metric that decides; the first of `metrics` when unset."
+    )
+    main_slice: Annotated[str, Field(pattern=r"^[^=]+=.+$")] | None = Field(
+        None,
+        description="The part of the test rows that decides, as `field=value`; unset: all of them.",
     )
     before: bool = Field(True, description="Also evaluate the untuned model.")
     few_shot: str | None = Field(
@@ -82,7 +82,7 @@ class EvaluationSection(EvaluationTable):
         10, description="Predictions shown side by side in the report."
     )
     resamples: Count = Field(2000, description="Bootstrap resamples behind every interval.")
-    seed: int = Field(0, description="Seed of the bootstrap.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed of the bootstrap.")
     generation: GenerationSection = GenerationSection()
     sql: SqlOptions = SqlOptions()
     text: TextOptions = TextOptions()

@@ -9,24 +9,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ftcore.recipe.evaluation_schema import EvaluationSection
+from ftcore.recipe.section import Section
 from ftcore.recipe.train_schema import TrainSection
 
-RECIPE_VERSION = 1
-
-
-class Section(BaseModel):
-    """A table of the recipe: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+RECIPE_VERSION: Literal[1] = 1
+Text = Annotated[str, Field(min_length=1)]
+ExportFormat = Literal["adapter", "merged", "gguf"]
+ADAPTER: ExportFormat = "adapter"
 
 
 class ModelSection(Section):
     """Which model is trained, and how its weights are held."""
 
-    id: str = Field(description="An alias, a local folder, or a hub id `owner/name`.")
+    id: Text = Field(description="An alias, a local folder, or a hub id `owner/name`.")
     revision: str | None = Field(None, description="Branch, tag or commit on the hub.")
     source: Literal["auto", "huggingface", "modelscope"] = Field(
         "auto", description="Where a hub id is looked up."
@@ -81,7 +79,7 @@ class SplitSection(Section):
     )
     group: str | None = Field(None, description="Rows with one value of this field stay together.")
     stratify: str | None = Field(None, description="Keep the shares for each value of this field.")
-    seed: int = Field(0, description="Seed of the hash.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed of the hash.")
 
 
 class CleaningStep(Section):
@@ -94,21 +92,24 @@ class CleaningStep(Section):
 class WeightedSource(Section):
     """A source of rows with its weight."""
 
-    path: str = Field(description="File, folder, glob, or `hf://` / `ms://` address.")
+    path: Text = Field(description="File, folder, glob, or `hf://` / `ms://` address.")
     weight: Annotated[float, Field(gt=0)] = Field(
         1.0, description="How often each row of this source is seen per epoch."
     )
 
 
-Sources = str | list[str | WeightedSource]
+Sources = Text | list[Text | WeightedSource]
+SomeSources = Text | Annotated[list[Text | WeightedSource], Field(min_length=1)]
+# An empty list takes the rows away again, which a profile may want.
+OptionalSources = Text | list[Text | WeightedSource] | None
 
 
 class DataSection(Section):
     """Where the rows are, how they are read, rendered and split."""
 
-    train: Sources = Field(description="File, folder, glob or address, or a list of them.")
-    validation: Sources | None = Field(None, description="Rows for validation loss.")
-    test: Sources | None = Field(None, description="Rows for evaluation; never trained on.")
+    train: SomeSources = Field(description="File, folder, glob or address, or a list of them.")
+    validation: OptionalSources = Field(None, description="Rows for validation loss.")
+    test: OptionalSources = Field(None, description="Rows for evaluation; never trained on.")
     format: str = Field(
         "auto", description="Name of a registered format; `auto` decides from the rows."
     )
@@ -146,8 +147,8 @@ class DataSection(Section):
 class ExportSection(Section):
     """What is written for use outside ft."""
 
-    formats: list[Literal["adapter", "merged", "gguf"]] = Field(
-        default_factory=lambda: ["adapter"], description="What to write under `exports/`."
+    formats: list[ExportFormat] = Field(
+        default_factory=lambda: [ADAPTER], description="What to write under `exports/`."
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Type of merged weights; `auto` is the base model's."

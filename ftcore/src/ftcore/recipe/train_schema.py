@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ftcore.recipe.section import Section
 
 Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-class TrainTable(BaseModel):
-    """A table below `[train]`: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class LoraSection(TrainTable):
+class LoraSection(Section):
     """The low-rank adapter (Hu et al., 2021)."""
 
     rank: Count = Field(8, description="Rank of the adapter.")
     alpha: Positive = Field(16, description="Scale numerator; the update is scaled by alpha/rank.")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="Dropout on the adapter's input."
-    )
+    dropout: BelowOne = Field(0.0, description="Dropout on the adapter's input.")
     targets: Literal["all-linear"] | list[str] = Field(
         "all-linear", description="Linear layers that get an adapter, by name."
     )
@@ -36,19 +31,19 @@ class LoraSection(TrainTable):
     )
 
 
-class FreezeSection(TrainTable):
+class FreezeSection(Section):
     """Training of the last layers only (`train.method = "freeze"`)."""
 
     last_layers: Count = Field(2, description="How many of the last decoder layers are trained.")
 
 
-class PromptSection(TrainTable):
+class PromptSection(Section):
     """Prompt tuning, prefix tuning and P-tuning."""
 
     virtual_tokens: Count = Field(16, description="Number of virtual tokens.")
 
 
-class ValidationSection(TrainTable):
+class ValidationSection(Section):
     """Validation loss while training, and what follows from it."""
 
     every_steps: Count | None = Field(
@@ -62,14 +57,14 @@ class ValidationSection(TrainTable):
     )
 
 
-class CheckpointSection(TrainTable):
+class CheckpointSection(Section):
     """Checkpoints while training; the last state is always kept."""
 
     every_steps: Count | None = Field(None, description="Save every this many steps.")
     keep: Count = Field(2, description="How many checkpoints are kept, the best one besides.")
 
 
-class TrainSection(TrainTable):
+class TrainSection(Section):
     """The training problem: method, loss, optimiser, schedule, precision, order."""
 
     method: Literal[
@@ -88,13 +83,13 @@ class TrainSection(TrainTable):
     scheduler: Literal["constant", "linear", "cosine"] = Field(
         "linear", description="Shape of the learning rate after warm-up; ends at 0 unless constant."
     )
-    warmup_ratio: Share = Field(0.0, description="Share of the steps for linear warm-up.")
+    warmup_ratio: BelowOne = Field(0.0, description="Share of the steps for linear warm-up.")
     warmup_steps: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Steps of linear warm-up; overrides `warmup_ratio`."
     )
     optimizer: Literal["adamw"] = Field("adamw", description="AdamW as in torch.")
-    beta1: Share = Field(0.9, description="AdamW beta 1.")
-    beta2: Share = Field(0.999, description="AdamW beta 2.")
+    beta1: BelowOne = Field(0.9, description="AdamW beta 1.")
+    beta2: BelowOne = Field(0.999, description="AdamW beta 2.")
     epsilon: Positive = Field(1e-8, description="AdamW epsilon.")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="Decoupled weight decay.")
     max_grad_norm: Annotated[float, Field(ge=0)] = Field(
@@ -112,7 +107,7 @@ class TrainSection(TrainTable):
     )
     shuffle: bool = Field(True, description="Shuffle the rows in every epoch.")
     padding_multiple: Count = Field(8, description="Rows are padded to a multiple of this.")
-    seed: int = Field(42, description="Seed of order, adapter and dropout.")
+    seed: Seed = Field(42, description="Seed of order, adapter and dropout.")
     lora: LoraSection = LoraSection()
     freeze: FreezeSection = FreezeSection()
     prompt: PromptSection = PromptSection()

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Messages to tokens and labels: the canonical stream's meaning, its order and its digests."""

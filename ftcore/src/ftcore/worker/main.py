@@ -53,9 +53,11 @@ def check_world(job: Job, ranks: Ranks) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """Use ``threads`` CPU threads, or as many as this process may run on."""
-    import torch
-
+    """Let torch, where the engine has it, use ``threads`` CPU threads or all that are allowed."""
+    try:
+        import torch
+    except ImportError:
+        return
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     torch.set_num_threads(threads or available or 1)
 
