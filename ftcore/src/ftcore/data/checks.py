@@ -1,0 +1,217 @@
+"""``ft data check``: one pass over the data, everything that is odd about it in one report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ftcore.data.account import Tally
+from ftcore.data.formats import FormatOptions
+from ftcore.data.leakage import Leakage, TrainingIndex, prompt_key
+from ftcore.data.private import find_private
+from ftcore.data.read import Refused, iter_rows, make_reader, read_rows
+from ftcore.data.render_chunk import CHUNK_ROWS, render_chunk
+from ftcore.data.rows import Row
+from ftcore.data.scripts import main_script
+from ftcore.data.sources import SourceSpec, find_files
+from ftcore.data.split import content_id
+from ftcore.errors import GateFailed, Problem
+from ftcore.rendering.renderer import Renderer
+
+SHOWN_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long the rows are: smallest, median, 95th percentile, largest, and the sum."""
+
+    smallest: int
+    median: float
+    p95: float
+    largest: int
+    total: int
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> Lengths:
+        """Return the figures of ``values``; zeros where there are none."""
+        if not values:
+            return cls(0, 0.0, 0.0, 0, 0)
+        array = np.asarray(values)
+        median, p95 = np.percentile(array, (50, 95))
+        return cls(int(array.min()), float(median), float(p95), int(array.max()), int(array.sum()))
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """What the check found.
+
+    ``problems`` refuse their row; ``warnings`` (duplicates, contradictions, odd characters,
+    leakage, secrets) do not. ``counts`` holds records, rows, refused, blank_lines, duplicates,
+    contradictions and the like. ``tokens`` and ``account`` are there when a renderer was given.
+    """
+
+    format: str
+    why: str
+    counts: dict[str, int]
+    roles: dict[str, int]
+    scripts: dict[str, int]
+    characters: Lengths
+    tokens: Lengths | None
+    account: Tally | None
+    leakage: Leakage | None
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every record became a row."""
+        return not self.problems
+
+    def require(self) -> None:
+        """Raise `GateFailed` with the first problems unless the data is in order."""
+        if self.problems:
+            raise GateFailed(
+                f"{len(self.problems)} records cannot be used",
+                code="data.check",
+                problems=self.problems[:SHOWN_PROBLEMS],
+                details={"problems": len(self.problems)},
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        return {**asdict(self), "ok": self.ok}
+
+    def write_problems(self, path: Path) -> None:
+        """Write every problem and warning to ``path``, one JSON object per line."""
+        with path.open("w", encoding="utf-8") as out:
+            for level, items in (("problem", self.problems), ("warning", self.warnings)):
+                for item in items:
+                    line = json.dumps({"level": level, **asdict(item)}, ensure_ascii=False)
+                    # Half a surrogate pair may be what the problem is about.
+                    out.write(line.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+def check(
+    sources: str | Sequence[SourceSpec],
+    *,
+    base: Path,
+    format: str = "auto",
+    options: FormatOptions | None = None,
+    renderer: Renderer | None = None,
+    test: str | Sequence[SourceSpec] | None = None,
+    test_format: str | None = None,
+    group: str | None = None,
+    look_for_private: bool = True,
+) -> CheckReport:
+    """Stream all rows of ``sources`` through every check; only digests and figures are held.
+
+    With ``renderer``, lengths in tokens and what would be cut or dropped are reported as well;
+    with ``test``, leakage from the training rows, by ``group`` (a field) too. Raises `DataError`
+    for what `read_rows` raises it for.
+    """
+    options = options or FormatOptions()
+    held_out = (
+        None
+        if test is None
+        else read_rows(test, base=base, format=test_format or format, options=options)
+    )
+    reader, why = make_reader(find_files(sources, base=base), format=format, options=options)
+    look = _Look(renderer, look_for_private, None if held_out is None else TrainingIndex(group))
+    for item in iter_rows(sources, base=base, format=format, options=options, reader=reader):
+        if isinstance(item, Refused):
+            look.problems.append(item.problem)
+        else:
+            look.at(item)
+    look.flush()
+    counts = {name: reader.counts[name] for name in ("records", "rows", "refused", "blank_lines")}
+    leakage = None
+    if held_out is not None and look.index is not None:
+        look.problems.extend(held_out.problems)
+        leakage = look.index.find(held_out.rows)
+    return CheckReport(
+        format=reader.format.name,
+        why=why,
+        counts={**counts, **look.counts},
+        roles=dict(look.roles),
+        scripts=dict(look.scripts.most_common()),
+        characters=Lengths.of(look.characters),
+        tokens=Lengths.of(look.tokens) if renderer else None,
+        account=look.tally if renderer else None,
+        leakage=leakage,
+        problems=look.problems,
+        warnings=[*reader.warnings, *look.warnings, *(leakage.problems if leakage else ())],
+    )
+
+
+class _Look:
+    """Collects figures row by row."""
+
+    def __init__(
+        self, renderer: Renderer | None, private: bool, index: TrainingIndex | None
+    ) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.counts = {"duplicates": 0, "contradictions": 0, "private": 0}
+        self.roles: Counter[str] = Counter()
+        self.scripts: Counter[str] = Counter()
+        self.characters: list[int] = []
+        self.tokens: list[int] = []
+        self.tally = Tally()
+        self.index = index
+        self._renderer = renderer
+        self._private = private
+        self._first: dict[str, str] = {}
+        self._answers: dict[bytes, tuple[str, str]] = {}
+        self._waiting: list[tuple[str, Row]] = []
+
+    def at(self, row: Row) -> None:
+        """Look at one row."""
+        text = "\n".join(message.content for message in row.messages)
+        self.characters.append(len(text))
+        self.roles.update(message.role for message in row.messages)
+        self.scripts[main_script(text)] += 1
+        self._compare(row)
+        what = find_private(text) if self._private else None
+        if what:
+            self.counts["private"] += 1
+            self._warn(row, f"the row holds what looks like {what}", "data.private", "check it")
+        if self.index is not None:
+            self.index.add(row)
+        if self._renderer is not None:
+            self._waiting.append(("train", row))
+            if len(self._waiting) == CHUNK_ROWS:
+                self.flush()
+
+    def flush(self) -> None:
+        """Render the rows that wait for it."""
+        if self._renderer is None or not self._waiting:
+            return
+        chunk = render_chunk(self._renderer, self._waiting)
+        self.tally.merge(chunk.tally)
+        self.problems.extend(chunk.broken)
+        self.tokens.extend(json.loads(line)["tokens"] for line in chunk.lines)
+        self._waiting = []
+
+    def _compare(self, row: Row) -> None:
+        content = content_id(row)
+        first = self._first.setdefault(content, str(row.source))
+        if first != str(row.source):
+            self.counts["duplicates"] += 1
+            self._warn(row, f"the same row as {first}", "data.duplicate", "remove one of them")
+            return
+        key = prompt_key(row, with_system=True)
+        answer, place = self._answers.setdefault(key, (content, str(row.source)))
+        if answer != content:
+            self.counts["contradictions"] += 1
+            what = f"another answer to the prompt of {place}"
+            self._warn(row, what, "data.contradiction", "keep the right answer")
+
+    def _warn(self, row: Row, what: str, code: str, fix: str) -> None:
+        source = row.source
+        self.warnings.append(Problem(what, source.file, source.line, None, fix, code))

@@ -1,0 +1,220 @@
+"""From sources to rows: every record ends as a row or as a problem with its place."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ftcore.data.files import Found, iter_file
+from ftcore.data.formats import Format, FormatOptions, RowProblem, detect_format, get_format
+from ftcore.data.formats.base import rename_columns
+from ftcore.data.rows import Row, Source, content_hash
+from ftcore.data.sources import DataFile, SourceSpec, find_files
+from ftcore.data.structure import check_characters, check_structure
+from ftcore.errors import DataError, Problem
+
+DETECT_FROM = 100  # records that `auto` looks at
+SHOWN_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReport:
+    """What reading found.
+
+    ``counts`` holds ``records`` (= ``rows`` + ``refused``), ``rows``, ``refused``,
+    ``blank_lines``, ``files`` and ``warnings``. ``problems`` refuse their record; ``warnings`` do
+    not. ``why`` says why the format was taken. ``weights`` has the sources whose weight is not 1,
+    by file name.
+    """
+
+    rows: list[Row]
+    problems: list[Problem]
+    counts: dict[str, int]
+    format: str
+    why: str
+    warnings: list[Problem] = field(default_factory=list)
+    files: tuple[DataFile, ...] = ()
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Return the weight of each file that has one other than 1."""
+        return {file.name: file.weight for file in self.files if file.weight != 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that became no row, and why."""
+
+    problem: Problem
+
+
+@dataclass(slots=True)
+class RowReader:
+    """Turns records into rows; keeps no row, so that any number of them can pass through.
+
+    ``counts`` is filled on the way; ``warnings`` too.
+    """
+
+    format: Format
+    options: FormatOptions
+    counts: Counter[str] = field(default_factory=Counter)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.format.prepare(self.options)
+
+    def convert(self, found: Found, name: str) -> Row | Refused | None:
+        """Return the row of a record (its id not yet made unique), its problem, or None."""
+        if found.blank:
+            self.counts["blank_lines"] += 1
+            return None
+        self.counts["records"] += 1
+        if found.record is None:
+            assert found.problem is not None
+            return self._refuse(found.problem)
+        try:
+            messages, fields = self.format.read(
+                rename_columns(found.record, self.options.columns), self.options
+            )
+            check_structure(messages, document=self.format.name == "text")
+            odd = check_characters(messages)
+        except RowProblem as problem:
+            return self._refuse(self._problem(problem, name, found.line))
+        except RecursionError:
+            deep = RowProblem("", "nested too deeply", "flatten the record")
+            return self._refuse(self._problem(deep, name, found.line))
+        for where, what, fix in odd:
+            self.counts["warnings"] += 1
+            self.warnings.append(Problem(what, name, found.line, where, fix, "data.characters"))
+        self.counts["rows"] += 1
+        return Row(content_hash(messages), messages, Source(name, found.line), fields)
+
+    def _refuse(self, problem: Problem) -> Refused:
+        self.counts["refused"] += 1
+        return Refused(problem)
+
+    def _problem(self, problem: RowProblem, name: str, line: int) -> Problem:
+        head, dot, rest = problem.field.partition(".")
+        shown = f"{self.options.columns.get(head, head)}{dot}{rest}"
+        return Problem(problem.message, name, line, shown or None, problem.fix, "data.row")
+
+
+def iter_rows(
+    sources: str | Sequence[SourceSpec],
+    *,
+    base: Path,
+    format: str,
+    options: FormatOptions,
+    reader: RowReader | None = None,
+) -> Iterator[Row | Refused]:
+    """Yield a `Row` or a `Refused` for every record, holding none of them.
+
+    Row ids are unique: later copies of one content get ``-2``, ``-3``, ...  Pass ``reader`` (see
+    `make_reader`) to see its counts and warnings afterwards.
+    """
+    files = find_files(sources, base=base)
+    if reader is None:
+        reader, _ = make_reader(files, format=format, options=options)
+    seen: dict[str, int] = {}
+    for file in files:
+        for found in iter_file(file):
+            item = reader.convert(found, file.name)
+            if isinstance(item, Row):
+                yield number_copy(item, seen)
+            elif item is not None:
+                yield item
+
+
+def read_rows(
+    sources: str | Sequence[SourceSpec],
+    *,
+    base: Path,
+    format: str,
+    options: FormatOptions,
+) -> ReadReport:
+    """Read every record of ``sources``.
+
+    Raises `DataError` when a source is missing or the format is unknown or undecided; what is
+    wrong with single records is in the report (see `require`).
+    """
+    files = find_files(sources, base=base)
+    reader, why = make_reader(files, format=format, options=options)
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    for item in iter_rows(sources, base=base, format=format, options=options, reader=reader):
+        if isinstance(item, Row):
+            rows.append(item)
+        else:
+            problems.append(item.problem)
+    counts = {
+        name: reader.counts[name]
+        for name in ("records", "rows", "refused", "blank_lines", "warnings")
+    }
+    counts["files"] = len(files)
+    return ReadReport(
+        rows, problems, counts, reader.format.name, why, reader.warnings, tuple(files)
+    )
+
+
+def make_reader(
+    files: Sequence[DataFile], *, format: str, options: FormatOptions
+) -> tuple[RowReader, str]:
+    """Return the reader for ``files`` and why it was taken; ``auto`` looks at the first records."""
+    if format != "auto":
+        return RowReader(get_format(format), options), "set in the recipe"
+    records: list[Any] = []
+    for file in files:
+        found = (item.record for item in iter_file(file) if item.record is not None)
+        records.extend(itertools.islice(found, DETECT_FROM))
+    if not records:
+        raise _nothing_readable(files)
+    name, why = detect_format([rename_columns(record, options.columns) for record in records])
+    return RowReader(get_format(name), options), why
+
+
+def number_copy(row: Row, seen: dict[str, int]) -> Row:
+    """Give a later copy of a content its number: ``<hash>-2``, ``<hash>-3``, ..."""
+    count = seen[row.row_id] = seen.get(row.row_id, 0) + 1
+    if count == 1:
+        return row
+    return Row(f"{row.row_id}-{count}", row.messages, row.source, row.fields)
+
+
+def require(report: ReadReport) -> list[Row]:
+    """Return the rows; one `DataError` with the problems if there are any, or if no row is left."""
+    if report.problems:
+        raise problems_error(report.problems, report.counts["records"])
+    if not report.rows:
+        raise DataError(
+            "the data has no row",
+            hint="looked in " + ", ".join(file.name for file in report.files),
+            code="data.empty",
+        )
+    return report.rows
+
+
+def problems_error(problems: Sequence[Problem], records: int) -> DataError:
+    """Return one error with the first problems and the number of the others."""
+    rest = len(problems) - SHOWN_PROBLEMS
+    more = f" (the first {SHOWN_PROBLEMS} are shown, {rest} more are not)" if rest > 0 else ""
+    return DataError(
+        f"{len(problems)} of {records} records cannot be used{more}",
+        hint="mend or remove them; `ft data check` lists all of them",
+        code="data.rows",
+        problems=problems[:SHOWN_PROBLEMS],
+        details={"problems": len(problems), "records": records},
+    )
+
+
+def _nothing_readable(files: Sequence[DataFile]) -> DataError:
+    found = (item.problem for file in files for item in iter_file(file) if item.problem)
+    problems = list(itertools.islice(found, SHOWN_PROBLEMS))
+    return DataError(
+        "no record could be read from " + ", ".join(file.name for file in files),
+        code="data.empty",
+        problems=problems,
+    )

@@ -1,0 +1,1 @@
+"""The metrics that ft ships, one file for each kind of answer."""

@@ -1,0 +1,92 @@
+"""The fields that the schema holds while the work behind them is still to come.
+
+Each is refused with its reason unless it has a value that ft honours already: no field is accepted
+in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ftcore.errors import Problem
+from ftcore.recipe.schema import Recipe, WeightedSource
+
+CODE = "recipe.not-yet"
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """What of a field works today, and what to do meanwhile.
+
+    ``honoured`` are the values that work; for lists these are the elements that work.
+    """
+
+    what: str
+    honoured: tuple[Any, ...]
+    meanwhile: str
+
+
+UNSET = (None,)
+EMPTY: tuple[Any, ...] = ()
+
+NOT_YET: dict[str, NotYet] = {
+    "model.quantization": NotYet(
+        "quantised base weights", ("none",), 'set quantization = "none" and a smaller model'
+    ),
+    "data.clean": NotYet("cleaning steps", EMPTY, "clean the files beforehand"),
+    "train.method": NotYet("this training method", ("lora",), 'set method = "lora"'),
+    "train.freeze.last_layers": NotYet("freezing", (2,), "leave [train.freeze] out"),
+    "train.prompt.virtual_tokens": NotYet("prompt tuning", (16,), "leave [train.prompt] out"),
+    "train.packing": NotYet("packing", (False,), "set packing = false"),
+    "train.neftune_alpha": NotYet("NEFTune", UNSET, "leave neftune_alpha out"),
+    "train.lora.init": NotYet("PiSSA", ("default",), 'set init = "default"'),
+    "evaluation.judge.endpoint": NotYet("judging by a model", UNSET, "leave it out"),
+    "evaluation.judge.model": NotYet("judging by a model", UNSET, "leave it out"),
+    "evaluation.judge.rubric": NotYet("judging by a model", UNSET, "leave it out"),
+    "export.formats": NotYet(
+        "this export format", ("adapter", "merged"), "export merged weights and convert those"
+    ),
+    "launch.processes": NotYet("training with several processes", (1,), "set processes = 1"),
+    "launch.nodes": NotYet("training on several machines", (1,), "set nodes = 1"),
+    "launch.strategy": NotYet("sharing work by processes", ("none",), 'set strategy = "none"'),
+    "track.trackers": NotYet("experiment trackers", EMPTY, "read events.jsonl of the run"),
+    "backend": NotYet("options for one backend", EMPTY, "use the fields of [train]"),
+}
+
+
+def not_yet_problems(recipe: Recipe) -> list[Problem]:
+    """Return a problem, without its line, for every value that ft does not honour yet."""
+    problems = []
+    for path, entry in NOT_YET.items():
+        value = value_at(recipe, path)
+        waiting = list(value) if isinstance(value, list | dict) else [value]
+        found = [item for item in waiting if item not in entry.honoured]
+        if found:
+            problems.append(_problem(path, entry))
+    return problems + _weights(recipe)
+
+
+def value_at(recipe: Recipe, path: str) -> Any:
+    """Return the value of the field with the dotted ``path``."""
+    value: Any = recipe
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _weights(recipe: Recipe) -> list[Problem]:
+    entry = NotYet("weights of sources", (1.0,), "set weight = 1.0, or repeat the source's rows")
+    data = recipe.data
+    lists = {"train": data.train, "validation": data.validation, "test": data.test}
+    return [
+        _problem(f"data.{name}[{position}].weight", entry)
+        for name, sources in lists.items()
+        for position, source in enumerate(sources if isinstance(sources, list) else [])
+        if isinstance(source, WeightedSource) and source.weight not in entry.honoured
+    ]
+
+
+def _problem(path: str, entry: NotYet) -> Problem:
+    message = f"ft does not do this yet: {entry.what}"
+    return Problem(message, field=path, fix=entry.meanwhile, code=CODE)
