@@ -50,6 +50,7 @@ def relock(folder: Path) -> str:
         out, log = Path(work) / "lock.txt", Path(work) / "uv.log"
         args = ["pip", "compile", str(folder / "requirements.in"), "-o", str(out)]
         args += ["--override", str(folder / "overrides.txt"), "--universal", "--upgrade"]
+        args += ["--prerelease", "disallow"]
         args += ["--python-version", OLDEST, "--generate-hashes", "--no-annotate", "--no-header"]
         if UvInstaller().run(args, package_settings().environment, log) != 0:
             sys.exit(f"uv could not resolve {folder}:\n{log_tail(log, 40)}")

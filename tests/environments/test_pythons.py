@@ -23,14 +23,18 @@ def test_a_named_one_must_fit(tmp_path: Path):
         choose_python(">=3.11", str(tmp_path / "python"))
 
 
-def test_another_one_from_path_else_uv_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_another_one_from_path_if_it_runs_else_uv_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose_python(">=3.11,<3.14").request == "3.13"
-    program = tmp_path / "python3.12"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    assert choose_python(">=3.11,<3.14").request == str(program)
+    for minor, script in ((13, "exit 127"), (12, "echo 3.12.7")):
+        program = tmp_path / f"python3.{minor}"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    choice = choose_python(">=3.11,<3.14")
+    assert (choice.request, choice.version) == (str(tmp_path / "python3.12"), "3.12")
 
 
 def test_a_range_that_nothing_satisfies():

@@ -64,3 +64,10 @@ def test_a_failure_gets_its_cause_and_one_thing_to_try(
 
 def test_the_tail_of_a_log_that_is_not_there(tmp_path: Path):
     assert log_tail(tmp_path / "none") == ""
+
+
+def test_the_tail_is_of_the_last_command(tmp_path: Path):
+    log = tmp_path / "uv.log"
+    log.write_text("$ uv venv x\nCreating\n$ uv pip install\n\nerror: one\n  two\n")
+    assert log_tail(log) == "error: one\n  two"
+    assert log_tail(log, 1) == "  two"

@@ -37,6 +37,10 @@ def test_defaults_do_not_contradict_each_other():
         ({"train__validation__load_best": True}, "train.validation.load_best"),
         ({"train__validation__every_steps": 3}, "train.validation.every_steps"),
         (
+            {"data__validation": [], "train__validation__every_steps": 3},
+            "train.validation.every_steps",
+        ),
+        (
             {
                 "data__validation": "v",
                 "train__validation__every_steps": 3,
@@ -99,6 +103,7 @@ def test_contradictions(settings, field):
         {"evaluation__generation__temperature": 0.5, "evaluation__generation__do_sample": True},
         {"data__test_format": "ner", "data__format": "messages", "data__ner__none": "-"},
         {"evaluation__metrics": ["sql_execution_accuracy"], "evaluation__sql__databases": "db"},
+        {"data__test": [], "data__split__test": 0.1},
         {"launch__processes": 2, "launch__strategy": "ddp"},
         {"accept_approximate": ["train.packing"]},
         {"train__method": "freeze", "train__freeze__last_layers": 4},

@@ -84,7 +84,7 @@ def qwen3(messages: Sequence[Message]) -> list[Piece]:
             if number == len(messages) - 1:
                 answer = answer.lstrip("\n")
                 # What the content itself holds of the block is answer, the rest is the header's.
-                pieces.append(("<think>\n", "<think>" in content))
+                pieces.append(("<think>\n", bool(found) and "<think>" in content))
                 pieces.append((f"{thought}\n</think>\n\n", bool(found)))
             pieces.append((answer + "<|im_end|>", True))
         else:

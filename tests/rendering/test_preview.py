@@ -28,12 +28,12 @@ def test_segments_of_a_row(chatml) -> None:
 
 
 def test_boundary_tokens_are_shown(renderers) -> None:
-    renderer = renderers["mistral", "byte_fallback"]
+    renderer = renderers["mistral", "byte_level"]
     rendered = renderer.render([QUESTION, Message("assistant", "the answer")])
     kinds = {
         segment.kind: segment.text for segment in preview_segments(rendered, renderer.tokenizer)
     }
-    assert kinds["boundary"].startswith(" ")
+    assert kinds["boundary"] == " the"
 
 
 @settings(
@@ -69,5 +69,6 @@ def test_html_is_escaped_and_self_contained() -> None:
     html = to_html([Segment('<script>&"', "supervised", True), Segment("</s>", "special", True)])
     assert "<script>" not in html
     assert "&lt;script&gt;&amp;&quot;" in html
-    assert html.startswith("<pre") and html.endswith("</pre>")
+    assert html.startswith("<pre")
+    assert html.endswith("</pre>")
     assert "http" not in html

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from ftcore.errors import ModelError
 from ftcore.rendering.messages import Message
 from ftcore.rendering.options import RenderOptions
 from ftcore.rendering.renderer import Renderer
@@ -37,7 +36,9 @@ def test_the_shape_of_a_row(chatml) -> None:
 def test_many_rows_are_as_single_rows(chatml) -> None:
     renderer = chatml(max_length=60, overlong="truncate_prompt")
     rows = [ROW, [Message("user", LONG), ANSWER], [QUESTION], ROW * 2, [Message("user", "\ud800")]]
-    for one, many in zip([renderer.render(row) for row in rows], renderer.render_many(rows)):
+    for one, many in zip(
+        [renderer.render(row) for row in rows], renderer.render_many(rows), strict=True
+    ):
         assert one.input_ids.tolist() == many.input_ids.tolist()
         assert one.labels.tolist() == many.labels.tolist()
         assert (one.status, one.reason, one.spans) == (many.status, many.reason, many.spans)

@@ -78,18 +78,18 @@ def test_an_answer_that_the_template_drops_is_refused(renderers) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
-    ["message.content | upper", "message.content | replace('a', 'b')", "message.content[:4]"],
+    "changed", ["message.content | replace('a', 'b')", "message.content | replace(' ', '  - ')"]
 )
 def test_a_template_that_rewrites_answers_is_refused(byte_level: Tokenizer, changed: str) -> None:
-    source = IM.source.replace("message['content']", f"({changed})")
-    try:
-        renderer = make(byte_level, source)
-    except ModelError as error:
-        assert error.code == "model.chat-template-unusable"
-        return
+    renderer = make(byte_level, IM.source.replace("message['content']", f"({changed})"))
     rendered = renderer.render([QUESTION, Message("assistant", "a banana")])
     assert (rendered.status, rendered.reason) == ("dropped", "template")
+
+
+def test_a_template_that_prints_no_content_as_it_is_is_refused(byte_level: Tokenizer) -> None:
+    with pytest.raises(ModelError) as caught:
+        make(byte_level, IM.source.replace("message['content']", "message.content[:2]"))
+    assert caught.value.code == "model.chat-template-unusable"
 
 
 def test_a_template_that_moves_on_the_length_of_an_answer(byte_level: Tokenizer) -> None:

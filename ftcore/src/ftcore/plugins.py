@@ -164,7 +164,10 @@ def load_plugins(disabled: Iterable[str] | None = None) -> Plugins:
         disabled = os.environ.get(DISABLE, "").split(",")
     names = {_normal(name) for name in disabled if name.strip()}
     plugins = Plugins()
-    found = {(entry.name, entry.value, _distribution(entry)): entry for entry in _discover()}
+    found = {
+        (entry.name, entry.value, _distribution(entry)): entry
+        for entry in entry_points(group=PROJECT)
+    }
     for key in sorted(found):
         info = _info(found[key])
         if names & {_normal(info.name), _normal(info.distribution)}:
@@ -172,10 +175,6 @@ def load_plugins(disabled: Iterable[str] | None = None) -> Plugins:
         else:
             plugins.infos.append(_load(plugins, found[key], info))
     return plugins
-
-
-def _discover() -> Iterable[EntryPoint]:
-    return entry_points(group=PROJECT)
 
 
 def _load(plugins: Plugins, entry: EntryPoint, info: PluginInfo) -> PluginInfo:

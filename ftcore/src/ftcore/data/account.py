@@ -13,6 +13,7 @@ from ftcore.errors import DataError, Problem
 Status = Literal["kept", "cut", "dropped"]
 STATUSES: tuple[Status, ...] = ("kept", "cut", "dropped")
 SHOWN_LOST = 20
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,7 @@ class Entry:
 
     def to_line(self) -> str:
         """Return the entry as one line of ``rows.jsonl``; the row id comes first."""
-        return json.dumps(
-            {name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False
-        )
+        return _encode({name: getattr(self, name) for name in self.__slots__})
 
     def to_problem(self) -> Problem:
         """Return a lost row as a problem at its place."""

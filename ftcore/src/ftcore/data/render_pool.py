@@ -24,6 +24,7 @@ from ftcore.errors import FtError, MachineError
 from ftcore.rendering.renderer import Renderer
 
 IN_FLIGHT = 2  # tasks per process that wait or run, so that no process idles
+PIPE_BYTES = 1 << 20  # where the system allows it; fewer switches between the processes
 _LENGTH = struct.Struct("<Q")
 _START = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
@@ -121,6 +122,7 @@ class _Worker:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pipesize=PIPE_BYTES,
             env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
         )
         assert self._process.stdin is not None

@@ -11,6 +11,9 @@ from typing import Any
 from ftcore.rendering.messages import Message
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a row was read: the file as the recipe names it, and the line (or record) from 1."""
@@ -49,7 +52,5 @@ class Row:
 
 def content_hash(messages: tuple[Message, ...]) -> str:
     """Return 16 hex digits of the SHA-256 of the messages' canonical JSON."""
-    text = json.dumps(
-        [message.to_json() for message in messages], ensure_ascii=False, separators=(",", ":")
-    )
+    text = _encode([message.to_json() for message in messages])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

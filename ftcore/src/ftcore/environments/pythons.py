@@ -49,7 +49,7 @@ def choose_python(requires: str, python: str | None = None) -> PythonChoice:
     minors = [minor for minor in _MINORS if allowed.contains(f"3.{minor}.0")]
     for minor in minors:
         found = shutil.which(f"python3.{minor}")
-        if found:
+        if found and _runs(found, allowed):
             return PythonChoice(found, f"3.{minor}")
     if not minors:
         raise BuildError(
@@ -76,6 +76,14 @@ def python_version(python: Path) -> str:
             hint="Give the path of a python program, such as /opt/venv/bin/python.",
             code="environment.no-python",
         ) from error
+
+
+def _runs(python: str, allowed: SpecifierSet) -> bool:
+    """Whether a program on PATH is a Python that fits (version managers leave dead stand-ins)."""
+    try:
+        return allowed.contains(python_version(Path(python)))
+    except BuildError:
+        return False
 
 
 def _short(version: str) -> str:

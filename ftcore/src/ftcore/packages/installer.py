@@ -14,6 +14,7 @@ from ftcore.errors import BuildError
 from ftcore.packages.settings import redact
 
 _WORTH_SAYING = re.compile(r"^\s*(Downloading|Prepared|Installed|Using (?:CPython|PyPy))\b.*")
+_PROMPT = "$ uv "
 
 
 class Installer(Protocol):
@@ -43,7 +44,7 @@ class UvInstaller:
         binary = self._binary or find_uv()
         self._binary = binary
         with log.open("a", encoding="utf-8") as file:
-            file.write(redact("$ uv " + " ".join(args)) + "\n")
+            file.write(redact(_PROMPT + " ".join(args)) + "\n")
             file.flush()
             with subprocess.Popen(
                 [binary, "--color", "never", "--no-progress", *args],
@@ -89,15 +90,21 @@ def find_uv() -> str:
 
 
 def log_tail(log: Path, lines: int = 15) -> str:
-    """Return the last lines of a log that are not empty (no more than 4,000 characters)."""
+    """Return the last lines of the last command's output (no more than 4,000 characters)."""
     try:
         text = log.read_text("utf-8", errors="replace")
     except OSError:
         return ""
-    kept = [line for line in text.splitlines() if line.strip()]
+    output = text.rpartition(_PROMPT)[2].partition("\n")[2] if _PROMPT in text else text
+    kept = [line for line in output.splitlines() if line.strip()]
     return "\n".join(kept[-lines:])[-4000:]
 
 
+_OFFLINE = (
+    "environment.offline",
+    "You are offline and it is not in uv's cache: run once with a network.",
+)
+_UNKNOWN = ("environment.build", "Read the log; your index settings are: pip config list.")
 _CAUSES = (
     # (what uv's output contains, error code, one thing to try); the first that fits wins
     (
@@ -107,15 +114,11 @@ _CAUSES = (
     ),
     (("no space left", "os error 28"), "environment.disk", "The disk is full: free some space."),
     (
-        ("no interpreter found", "no python interpreter", "no download found"),
+        ("no interpreter found", "no python interpreter", "python-build-standalone"),
         "environment.no-python",
         "Install a Python of that version, or name one: --python PATH.",
     ),
-    (
-        ("network connectivity is disabled", "when the network is disabled"),
-        "environment.offline",
-        "You are offline and it is not in uv's cache: run once with a network.",
-    ),
+    (("network connectivity is disabled", "when the network is disabled"), *_OFFLINE),
     (
         ("certificate", "invalid peer", "unknownissuer"),
         "environment.network",
@@ -142,9 +145,8 @@ _CAUSES = (
 def judge_failure(output: str, offline: bool) -> tuple[str, str]:
     """Return the error code and one thing to try, judged by uv's output."""
     text = " ".join(output.lower().split())
-    for signs, code, hint in _CAUSES:
-        if any(sign in text for sign in signs):
-            return code, hint
-    if offline:
-        return "environment.offline", "Run once with a network, then offline runs reuse it."
-    return "environment.build", "Read the log; your index settings are: pip config list."
+    fitting = (cause[1:] for cause in _CAUSES if any(sign in text for sign in cause[0]))
+    code, hint = next(fitting, _UNKNOWN)
+    if offline and code in ("environment.build", "environment.not-found"):
+        return _OFFLINE
+    return code, hint

@@ -189,7 +189,7 @@ class Renderer:
         if encodings is None:
             if len(drafts) == 1:
                 detail = "the text is not valid Unicode (a lone surrogate), so it has no tokens"
-                return [dropped("broken_unicode", detail)]
+                return [dropped("broken_unicode", detail, drafts[0].text)]
             return [self._label([draft])[0] for draft in drafts]
         ids, starts = _flat_ids(encodings)
         return [

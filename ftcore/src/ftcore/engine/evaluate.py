@@ -1,0 +1,280 @@
+"""Evaluates again: the recipe's test rows answered by a run's adapter, an adapter or a model.
+
+One worker job with one generate stage; nothing is trained. What is written lies in a directory of
+its own, below the run that is evaluated or below ``runs/evaluations``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ftcore.backends import BackendSpec
+from ftcore.cache import cache_dir, require_disk
+from ftcore.code_folder import code_folder
+from ftcore.data.rows import Row
+from ftcore.engine.capabilities import check_capabilities
+from ftcore.engine.inputs import read_inputs
+from ftcore.engine.observer import Observer
+from ftcore.engine.prepare import find_model, render_options
+from ftcore.engine.prompts import write_requests
+from ftcore.engine.run import SPARE_BYTES, recorded_end
+from ftcore.engine.scoring import read_predictions, score_run
+from ftcore.engine.settings import decoding, model_ref, train_settings
+from ftcore.environments.adopt import adopt
+from ftcore.environments.build import ensure
+from ftcore.environments.environment import Environment
+from ftcore.errors import DataError, ModelError, ProtocolViolation, UnsupportedError
+from ftcore.launcher import Launcher, Observers
+from ftcore.models.inspect import ModelFacts, inspect_model
+from ftcore.models.resolve import ResolvedModel
+from ftcore.plugins import Plugins
+from ftcore.protocol import PROTOCOL_VERSION, Job, Receipt, Result, Stage, write_message
+from ftcore.recipe.loading import LoadedRecipe
+from ftcore.recipe.resolved import dump_resolved
+from ftcore.rendering.order import plan_order
+from ftcore.rendering.renderer import Renderer
+from ftcore.runs.folder import MANIFEST, RunFolder
+from ftcore.runs.listing import find_run
+
+STAGE = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is evaluated.
+
+    ``model`` replaces the recipe's model where it is not None; ``fingerprint`` is what the base
+    model must have then. ``run`` is the run whose adapter it is.
+    """
+
+    kind: Literal["run", "adapter", "model"]
+    path: Path
+    model: str | None = None
+    adapter: Path | None = None
+    fingerprint: str | None = None
+    run: RunFolder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A finished evaluation: its directory and metrics (the data of ``metrics.json``).
+
+    ``reproduced`` is (equal, compared): of the answers that the evaluated run itself had kept for
+    the same rows, how many came out the same; None where there is nothing to compare.
+    """
+
+    folder: RunFolder
+    target: Target
+    loaded: LoadedRecipe
+    result: Result
+    metrics: dict[str, Any]
+    reproduced: tuple[int, int] | None
+
+
+def find_target(name: str, runs: Path) -> Target:
+    """Return what ``name`` means: a folder with a run, an adapter or a model, or a run's id.
+
+    Raises `RunNotFound`, or `ModelError` for a folder that holds none of the three.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir() and not (folder / MANIFEST).exists():
+        folder = folder.resolve()
+        if (folder / "adapter_config.json").exists():
+            return Target("adapter", folder, adapter=folder)
+        if (folder / "config.json").exists():
+            return Target("model", folder, model=str(folder))
+        raise ModelError(
+            f"{name} holds no run, no adapter and no model",
+            hint="a run has run.json, an adapter adapter_config.json, a model config.json",
+            code="model.no-target",
+        )
+    return _run_target(find_run(name, runs))
+
+
+def _run_target(run: RunFolder) -> Target:
+    adapter = run.file("adapter")
+    plan = run.read_json("plan.json")
+    if plan is None or not any(adapter.glob("*.safetensors")):
+        raise ModelError(
+            f"run {run.path.name} is {run.manifest().state} and has no adapter to evaluate",
+            hint="`ft runs list` shows the finished ones",
+            code="model.no-adapter",
+        )
+    model = plan["model"]
+    # A folder's name may have been relative to the recipe; the plan knows where it was.
+    name = model["folder"] if model["source"] == "folder" else model["id"]
+    return Target("run", run.path, str(name), adapter, model["fingerprint"], run)
+
+
+def evaluate(
+    target: Target,
+    loaded: LoadedRecipe,
+    plugins: Plugins,
+    *,
+    runs: Path,
+    observer: Observer,
+    python: str | None = None,
+    offline: bool = False,
+    evaluator: str | None = None,
+) -> Evaluation:
+    """Answer the recipe's test rows once more and score the answers."""
+    observer.phase("prepare")
+    spec = plugins.backend(loaded.recipe.default_backend)
+    device = _device(loaded, spec, plugins)
+    rows = read_inputs(loaded).test
+    if not rows:
+        raise DataError(
+            "the recipe has no test rows", hint="set data.test or data.split.test", code="data.test"
+        )
+    model = find_model(loaded, offline=offline, notify=observer.notice)
+    _same_base(target, model)
+    renderer = Renderer.from_folder(model.folder, render_options(loaded))
+    root = target.path if target.kind == "run" else runs
+    require_disk(root.absolute(), SPARE_BYTES, "the evaluation")
+    observer.phase("environment")
+    environment = place(spec, device, python=python, offline=offline, observer=observer)
+    run = _open(root / "evaluations", loaded, spec, model)
+    observer.started(str(run.path))
+    with run.lock(), recorded_end(run), environment.lease() as lease:
+        job = _job(run, target, loaded, spec, device, model, renderer, rows, evaluator)
+        observer.phase("work")
+        run.update(state="running")
+        result = _work(run, job, spec, environment, observer, () if lease is None else (lease,))
+        observer.phase("score")
+        metrics = score_run(run, loaded, rows)
+        observer.scored(metrics)
+        run.update(state="finished", stage=None)
+    return Evaluation(run, target, loaded, result, metrics, _reproduced(target, run))
+
+
+def _device(loaded: LoadedRecipe, spec: BackendSpec, plugins: Plugins) -> str:
+    from ftcore.environments.accelerator import detect_accelerator
+
+    device = detect_accelerator(loaded.recipe.launch.device).kind
+    others = [other for other in plugins.backends().values() if other.name != spec.name]
+    notes = check_capabilities(loaded, spec, others, device)
+    if notes.machine:
+        raise UnsupportedError(
+            "this machine cannot run the recipe as it is", problems=notes.machine
+        )
+    return device
+
+
+def place(
+    spec: BackendSpec, device: str, *, python: str | None, offline: bool, observer: Observer
+) -> Environment:
+    """Return the environment to work in: the user's own Python, or the one ft builds."""
+    if python is not None:
+        return adopt(python, spec.environment, device=device, notify=observer.notice)
+    return ensure(spec.environment, device=device, offline=offline, notify=observer.notice)
+
+
+def _same_base(target: Target, model: ResolvedModel) -> None:
+    """An adapter belongs to the exact weights that it was trained on."""
+    if target.fingerprint is not None and model.fingerprint != target.fingerprint:
+        raise ModelError(
+            f"{model.id} is not the model that {target.path.name} was trained on: its files differ",
+            hint=f"its base was {target.model}; evaluate with that one",
+            code="model.other-base",
+            details={"expected": target.fingerprint, "found": model.fingerprint},
+        )
+
+
+def _open(root: Path, loaded: LoadedRecipe, spec: BackendSpec, model: ResolvedModel) -> RunFolder:
+    run = RunFolder.create(
+        root,
+        recipe=loaded.recipe.name,
+        profile=loaded.profile,
+        backend=spec.name,
+        model=model.id,
+        seed=loaded.recipe.train.seed,
+    )
+    run.file("recipe.toml").write_text(loaded.text, encoding="utf-8")
+    run.file("resolved.toml").write_text(dump_resolved(loaded), encoding="utf-8")
+    return run
+
+
+def _job(
+    run: RunFolder,
+    target: Target,
+    loaded: LoadedRecipe,
+    spec: BackendSpec,
+    device: str,
+    model: ResolvedModel,
+    renderer: Renderer,
+    rows: list[Row],
+    evaluator: str | None,
+) -> Job:
+    requests = run.file("requests") / f"{STAGE}.jsonl"
+    write_requests(requests, rows, renderer)
+    stage = Stage(
+        name=STAGE,
+        kind="generate",
+        input=str(requests),
+        output=str(run.file("predictions") / f"{STAGE}.jsonl"),
+        adapter=str(target.adapter) if target.adapter else None,
+        decoding=decoding(loaded.recipe, renderer),
+    )
+    job = Job(
+        version=PROTOCOL_VERSION,
+        run=run.path.name,
+        folder=str(run.path),
+        backend=spec.name,
+        trainer=spec.trainer,
+        evaluator=evaluator or spec.evaluator,
+        exporter=spec.exporter,
+        device=device,
+        threads=loaded.recipe.launch.threads,
+        world_size=1,
+        model=model_ref(loaded.recipe, str(model.folder)),
+        settings=_unused_settings(loaded, inspect_model(model.folder), renderer),
+        stages=[stage],
+    )
+    write_message(job, run.file("job.json"))
+    return job
+
+
+def _unused_settings(loaded: LoadedRecipe, facts: ModelFacts, renderer: Renderer) -> Any:
+    """Return training settings: every job carries some, a generate stage reads none of them."""
+    order = plan_order(
+        1, batch_size=1, accumulation=1, world_size=1, epochs=1, max_steps=None, seed=0, shuffle=False
+    )
+    return train_settings(loaded, facts, order, renderer.pad_id)
+
+
+def _work(
+    run: RunFolder,
+    job: Job,
+    spec: BackendSpec,
+    environment: Environment,
+    observer: Observer,
+    lease_fds: tuple[int, ...],
+) -> Result:
+    def on_receipt(receipt: Receipt) -> None:
+        raise ProtocolViolation("a receipt of training in a job that trains nothing")
+
+    launcher = Launcher(
+        environment.python,
+        code_folder(cache_dir(), spec.package),
+        cache_dir() / "home" / spec.name,
+    )
+    heard = Observers(observer.event, on_receipt, observer.notice)
+    result = launcher.run(job, heard, lease_fds=lease_fds)
+    if STAGE not in result.stages or not Path(job.stages[0].output).exists():
+        raise ProtocolViolation("the evaluator left no predictions")
+    return result
+
+
+def _reproduced(target: Target, run: RunFolder) -> tuple[int, int] | None:
+    """Compare the answers with those that the evaluated run kept, row by row."""
+    if target.run is None:
+        return None
+    kept = target.run.file("predictions") / f"{STAGE}.jsonl"
+    if not kept.exists():
+        return None
+    earlier = read_predictions(kept)
+    now = read_predictions(run.file("predictions") / f"{STAGE}.jsonl")
+    shared = [row_id for row_id in now if row_id in earlier]
+    return sum(now[row_id] == earlier[row_id] for row_id in shared), len(shared)
