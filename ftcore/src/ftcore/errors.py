@@ -92,6 +92,15 @@ class FtError(Exception):
         self.problems = tuple(problems)
         self.details = details or {}
 
+    def lines(self) -> list[str]:
+        """Return the error for people: message, problems with their places, hint."""
+        hint = [f"hint: {self.hint}"] if self.hint else []
+        return [self.message, *(f"  - {problem}" for problem in self.problems), *hint]
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows in place of a traceback (IPython asks for it)."""
+        return [f"{type(self).__name__}: {self.message}", *self.lines()[1:]]
+
     def to_json(self) -> dict[str, Any]:
         """Return the error as plain data, as ``--json`` prints it."""
         return {

@@ -173,7 +173,7 @@ class _Look:
     def at(self, row: Row) -> None:
         """Look at one row."""
         text = "\n".join(message.content for message in row.messages)
-        self.characters.append(len(text))
+        self.characters.append(sum(len(message.content) for message in row.messages))
         self.roles.update(message.role for message in row.messages)
         self.scripts[main_script(text)] += 1
         self._compare(row)

@@ -7,6 +7,7 @@ used: a fork of a process with threads can hang, and a spawn runs the user's scr
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import struct
@@ -160,6 +161,7 @@ class _Worker:
 
 def serve() -> None:
     """Run in a worker process: answer tasks from stdin on stdout until the pipe closes."""
+    gc.set_threshold(100_000)  # rows are many, and none is part of a cycle
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not mix with the answers
     try:

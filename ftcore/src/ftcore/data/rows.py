@@ -10,7 +10,6 @@ from typing import Any
 
 from ftcore.rendering.messages import Message
 
-
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

@@ -6,19 +6,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ftcore.report.collect import collect
     from ftcore.report.tables import MetricTable, SliceTable
     from ftcore.report.write import write_report
 
-__all__ = ["MetricTable", "SliceTable", "collect", "write_report"]
+__all__ = ["MetricTable", "SliceTable", "write_report"]
 
-_HOMES = {"collect": "collect", "write_report": "write", "MetricTable": "tables"}
-_HOMES["SliceTable"] = "tables"
+_HOMES = {"write_report": "write", "MetricTable": "tables", "SliceTable": "tables"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # `collect` is also a submodule's name: keep the function
-    return value
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

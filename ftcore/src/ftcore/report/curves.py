@@ -51,7 +51,9 @@ class Curves:
                 continue
             step = int(event["data"]["step"])
             for name in _SERIES:
-                value = event["data"].get(name)
+                if name not in event["data"]:
+                    continue
+                value = event["data"][name]
                 if value is not None:
                     found[name][step] = float(value)
                 gaps[name, step] = value is None and name in event["data"].get("not_finite", ())
