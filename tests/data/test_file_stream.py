@@ -94,6 +94,13 @@ def test_errors_of_a_worker_arrive(tmp_path: Path, make_renderer: MakeRenderer) 
         build(tmp_path, ["a.jsonl"], make_renderer())
 
 
+def test_an_empty_file_is_told(tmp_path: Path, make_renderer: MakeRenderer) -> None:
+    write_data(tmp_path, 60)
+    (tmp_path / "c.jsonl").write_text("")
+    found = build(tmp_path, ["a.jsonl", "c.jsonl"], make_renderer())
+    assert [str(warning) for warning in found.warnings] == ["c.jsonl: the file holds no record"]
+
+
 def test_weights_are_refused(tmp_path: Path, make_renderer: MakeRenderer) -> None:
     write_data(tmp_path, 60)
     with pytest.raises(DataError, match=r"a\.jsonl has a weight"):

@@ -17,7 +17,6 @@ from ftcore.data.formats import FormatOptions
 from ftcore.data.read import read_rows
 from ftcore.errors import DataError
 
-FILES_PER_KIND = 60
 TURNS = [{"role": "user", "content": "Hi 你"}, {"role": "assistant", "content": "Hello\n"}]
 RECORDS = [{"messages": TURNS, "n": n, "x": [None, 1.5, "é"]} for n in range(4)]
 FLAT = [{"query": "Hi 你", "response": f'say "{n}"', "history": "[]"} for n in range(4)]
@@ -74,17 +73,29 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_damaged_files(tmp_path: Path, name: str) -> None:
-    chance = random.Random(name)
-    good = KINDS[name]()
-    refused: list[str] = []
-    for number in range(FILES_PER_KIND):
-        (tmp_path / name).write_bytes(mutate(good, chance))
+    read_damaged(tmp_path / name, 200)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", KINDS)
+def test_twenty_thousand_damaged_files(tmp_path: Path, name: str) -> None:
+    read_damaged(tmp_path / name, 3000)
+
+
+def read_damaged(path: Path, files: int) -> None:
+    """Read ``files`` damaged files; whatever happens, nothing may be unaccounted for."""
+    chance = random.Random(path.name)
+    good = KINDS[path.name]()
+    codes: set[str] = set()
+    for number in range(files):
+        path.write_bytes(mutate(good, chance))
         try:
-            report = read_rows(name, base=tmp_path, format="auto", options=FormatOptions())
+            report = read_rows(path.name, base=path.parent, format="auto", options=FormatOptions())
         except DataError as error:
-            refused.append(error.code)
+            codes.add(error.code)
             continue
         counts = report.counts
-        assert counts["records"] == counts["rows"] + counts["refused"] > 0, number
-        assert all(problem.file == name for problem in report.problems), number
-    assert all(code.startswith("data.") for code in refused)
+        assert counts["records"] == counts["rows"] + counts["refused"], number
+        assert counts["records"] or report.warnings[0].code == "data.file-empty", number
+        assert all(problem.file == path.name for problem in report.problems), number
+    assert all(code.startswith("data.") for code in codes)

@@ -137,6 +137,13 @@ def test_sources_keep_their_order_and_weights(tmp_path: Path) -> None:
     assert report.weights == {"b.jsonl": 2.0}
 
 
+def test_an_empty_file_among_others_is_told(tmp_path: Path) -> None:
+    read(tmp_path, {"messages": turns()})
+    (tmp_path / "more.jsonl").write_text("\n")
+    report = read_rows("*.jsonl", base=tmp_path, format="auto", options=OPTIONS)
+    assert [str(warning) for warning in report.warnings] == ["more.jsonl: the file holds no record"]
+
+
 def test_iter_rows_streams(tmp_path: Path) -> None:
     read(tmp_path, {"messages": turns()}, "{", {"messages": turns()})
     items = list(iter_rows("rows.jsonl", base=tmp_path, format="messages", options=OPTIONS))

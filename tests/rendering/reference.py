@@ -65,7 +65,7 @@ def byte_level_pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
         (
             added[number].encode("utf-8")
             if number in added
-            else bytes(table[character] for character in tokenizer.id_to_token(number))
+            else bytes(table[character] for character in tokenizer.id_to_token(number) or "")
         ).decode("latin-1")
         for number in ids
     ]

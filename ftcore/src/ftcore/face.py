@@ -14,22 +14,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 from ftcore.backends import BackendSpec
+from ftcore.cache import require_disk
 from ftcore.display.preview import Preview
-from ftcore.display.watcher import PluginWatcher, watching
+from ftcore.display.watcher import PluginWatcher, Several
 from ftcore.engine.evaluate import evaluate as evaluate_target
 from ftcore.engine.evaluate import find_target
 from ftcore.engine.observer import Observer
 from ftcore.engine.opening import Changes, open_recipe, use_plugins
 from ftcore.engine.plan import Plan
-from ftcore.engine.prepare import prepare
+from ftcore.engine.prepare import Prepared, prepare
 from ftcore.engine.preview import Part, preview_rows
-from ftcore.engine.run import execute
-from ftcore.errors import UnsupportedError
+from ftcore.engine.run import execute, expected_bytes
+from ftcore.errors import DiskFull, UnsupportedError
 from ftcore.plugins import Plugins
 from ftcore.recipe.loading import LoadedRecipe
 from ftcore.results import EvaluationResult, RunResult, ShownPlan
@@ -47,21 +49,25 @@ def plan(
     model: str | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
+    evaluator: str | None = None,
     offline: bool = False,
+    runs: str | PathLike[str] | None = None,
     progress: Progress = "auto",
 ) -> Plan:
     """Return what a run would do: rows, tokens, steps, parameters, expected memory and time.
 
     The rows are read and rendered and the model is fetched; no environment is built and nothing is
-    trained. Raises the same errors as `run`.
+    trained. Raises the same errors as `run`, but for limits of this machine, which are in the
+    plan's ``machine_problems``.
     """
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
     loaded = open_recipe(_path(recipe), plugins, changes)
-    with watching(observer_for(progress)) as watcher:
+    with Several([observer_for(progress)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
-    return ShownPlan.of(prepared.plan)
+    declared_evaluator(prepared.spec, evaluator)
+    return ShownPlan.of(_with_disk(prepared, _root(runs)))
 
 
 def preview(
@@ -83,7 +89,7 @@ def preview(
     plugins = use_plugins()
     changes = Changes(profile=profile, model=model, overrides=tuple(overrides))
     loaded = open_recipe(_path(recipe), plugins, changes)
-    with watching(observer_for(progress)) as watcher:
+    with Several([observer_for(progress)]) as watcher:
         found = preview_rows(
             loaded, part=part, limit=rows, lost=lost, offline=offline, notify=watcher.notice
         )
@@ -114,13 +120,13 @@ def run(
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
     loaded = open_recipe(_path(recipe), plugins, changes)
-    with watching(observer_for(progress), PluginWatcher(plugins)) as watcher:
+    with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
         watcher.planned(prepared.plan)
         outcome = execute(
             prepared,
-            runs=runs_root(str(runs) if runs is not None else None),
+            runs=_root(runs),
             observer=watcher,
             python=python,
             offline=offline,
@@ -149,14 +155,14 @@ def evaluate(
     ``target`` is a run (its folder or id), an adapter folder, or a model folder; ``limit`` bounds
     the rows. A run's adapter is evaluated on the base model that it was trained on.
     """
-    root = runs_root(str(runs) if runs is not None else None)
+    root = _root(runs)
     found = find_target(str(target), root)
     given = tuple(overrides) if limit is None else (*overrides, f"evaluation.limit={limit}")
     changes = Changes(backend, profile, found.model or model, given)
     plugins = use_plugins()
     loaded = open_recipe(_path(recipe), plugins, changes)
     spec = plugins.backend(loaded.recipe.default_backend)
-    with watching(observer_for(progress), PluginWatcher(plugins)) as watcher:
+    with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
         done = evaluate_target(
             found,
             loaded,
@@ -181,6 +187,20 @@ def declared_evaluator(spec: BackendSpec, asked: str | None) -> str | None:
         code="unsupported.evaluator",
         details={"declared": [spec.evaluator]},
     )
+
+
+def _with_disk(prepared: Prepared, runs: Path) -> Plan:
+    """Return the plan with too little disk space among the limits of this machine."""
+    try:
+        require_disk(runs.absolute(), expected_bytes(prepared), "the run")
+    except DiskFull as error:
+        problems = [*prepared.plan.machine_problems, error.message]
+        return replace(prepared.plan, machine_problems=problems)
+    return prepared.plan
+
+
+def _root(runs: str | PathLike[str] | None) -> Path:
+    return runs_root(None if runs is None else str(runs))
 
 
 def observer_for(progress: Progress) -> Observer:

@@ -118,7 +118,7 @@ class RowAccount:
 
     def write_jsonl(self, path: Path) -> None:
         """Write every entry to ``path``, one per line."""
-        with path.open("w", encoding="utf-8") as out:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as out:
             for entry in self.entries():
                 out.write(entry.to_line() + "\n")
 

@@ -21,6 +21,7 @@ from ftcore.data.rows import Row
 from ftcore.data.scripts import main_script
 from ftcore.data.sources import SourceSpec, find_files
 from ftcore.data.split import content_id
+from ftcore.data.write import ESCAPE
 from ftcore.errors import GateFailed, Problem
 from ftcore.rendering.renderer import Renderer
 
@@ -89,12 +90,11 @@ class CheckReport:
 
     def write_problems(self, path: Path) -> None:
         """Write every problem and warning to ``path``, one JSON object per line."""
-        with path.open("w", encoding="utf-8") as out:
+        with path.open("w", encoding="utf-8", errors=ESCAPE) as out:
             for level, items in (("problem", self.problems), ("warning", self.warnings)):
                 for item in items:
                     line = json.dumps({"level": level, **asdict(item)}, ensure_ascii=False)
-                    # Half a surrogate pair may be what the problem is about.
-                    out.write(line.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+                    out.write(line + "\n")
 
 
 def check(

@@ -17,7 +17,7 @@ from typing import Any
 from ftcore.data.blocks import Block, iter_blocks
 from ftcore.data.formats import FormatOptions
 from ftcore.data.formats.base import Format
-from ftcore.data.read import Refused, RowReader, make_reader, problems_error
+from ftcore.data.read import Refused, RowReader, empty_file, make_reader, problems_error
 from ftcore.data.render_chunk import CHUNK_ROWS, Chunk, render_chunk
 from ftcore.data.render_pool import build_renderer, run_parallel, worker_state
 from ftcore.data.rows import Row, Source
@@ -94,6 +94,7 @@ def build_stream_from_files(
 class Ingested:
     """What became of one block: rendered rows, ids of all rows in order, and the test rows."""
 
+    name: str
     chunks: list[Chunk] = field(default_factory=list)
     row_ids: list[str] = field(default_factory=list)
     test: list[Row] = field(default_factory=list)
@@ -116,7 +117,7 @@ class IngestTask:
         if self._renderer is None:
             self._renderer = build_renderer(self._state)
         reader = RowReader(self._format, self._options)
-        done = Ingested(counts=reader.counts, warnings=reader.warnings)
+        done = Ingested(block.name, counts=reader.counts, warnings=reader.warnings)
         pairs: list[tuple[str, Row]] = []
         for found in block.records():
             item = reader.convert(found, block.name)
@@ -147,6 +148,7 @@ class _Pass:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield rendered chunks; once a record is refused, only reading goes on."""
+        empty = dict.fromkeys(file.name for file in self._files)
         blocks = (block for file in self._files for block in iter_blocks(file))
         results: Iterable[Ingested] = run_parallel(self._task, blocks, self._processes)
         for done in results:
@@ -155,10 +157,15 @@ class _Pass:
             self._warnings.extend(done.warnings[: KEPT_PROBLEMS - len(self._warnings)])
             self._number_copies(done)
             self._test.extend(done.test)
+            if done.counts["records"]:
+                empty.pop(done.name, None)
             if not self._problems:
                 yield from done.chunks
+        for name in empty:
+            self._counts["warnings"] += 1
+            self._warnings.append(empty_file(name))
         if self._problems:
-            raise problems_error(self._problems, self._counts["records"])
+            raise problems_error(self._problems, self._counts["refused"], self._counts["records"])
         if not self._counts["rows"]:
             raise DataError("the data has no row", code="data.empty")
 
@@ -171,7 +178,7 @@ class _Pass:
             "warnings": [asdict(warning) for warning in self._warnings],
             "test": [_row_to_json(row) for row in self._test],
         }
-        (folder / READ_FILE).write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
+        (folder / READ_FILE).write_text(json.dumps(report, default=str), encoding="utf-8")
 
     def _number_copies(self, done: Ingested) -> None:
         """Give later copies of a content their number, as `read_rows` does."""

@@ -88,10 +88,14 @@ class RowReader:
             deep = RowProblem("", "nested too deeply", "flatten the record")
             return self._refuse(self._problem(deep, name, found.line))
         for where, what, fix in odd:
-            self.counts["warnings"] += 1
-            self.warnings.append(Problem(what, name, found.line, where, fix, "data.characters"))
+            self.warn(Problem(what, name, found.line, where, fix, "data.characters"))
         self.counts["rows"] += 1
         return Row(content_hash(messages), messages, Source(name, found.line), fields)
+
+    def warn(self, warning: Problem) -> None:
+        """Note what is odd but refuses nothing."""
+        self.counts["warnings"] += 1
+        self.warnings.append(warning)
 
     def _refuse(self, problem: Problem) -> Refused:
         self.counts["refused"] += 1
@@ -121,12 +125,15 @@ def iter_rows(
         reader, _ = make_reader(files, format=format, options=options)
     seen: dict[str, int] = {}
     for file in files:
+        before = reader.counts["records"]
         for found in iter_file(file):
             item = reader.convert(found, file.name)
             if isinstance(item, Row):
                 yield number_copy(item, seen)
             elif item is not None:
                 yield item
+        if reader.counts["records"] == before:
+            reader.warn(empty_file(file.name))
 
 
 def read_rows(
@@ -184,10 +191,15 @@ def number_copy(row: Row, seen: dict[str, int]) -> Row:
     return Row(f"{row.row_id}-{count}", row.messages, row.source, row.fields)
 
 
+def empty_file(name: str) -> Problem:
+    """Return the warning for a file without any record: one of many would go unnoticed."""
+    return Problem("the file holds no record", name, code="data.file-empty")
+
+
 def require(report: ReadReport) -> list[Row]:
     """Return the rows; one `DataError` with the problems if there are any, or if no row is left."""
     if report.problems:
-        raise problems_error(report.problems, report.counts["records"])
+        raise problems_error(report.problems, report.counts["refused"], report.counts["records"])
     if not report.rows:
         raise DataError(
             "the data has no row",
@@ -197,16 +209,16 @@ def require(report: ReadReport) -> list[Row]:
     return report.rows
 
 
-def problems_error(problems: Sequence[Problem], records: int) -> DataError:
+def problems_error(problems: Sequence[Problem], refused: int, records: int) -> DataError:
     """Return one error with the first problems and the number of the others."""
-    rest = len(problems) - SHOWN_PROBLEMS
+    rest = refused - SHOWN_PROBLEMS
     more = f" (the first {SHOWN_PROBLEMS} are shown, {rest} more are not)" if rest > 0 else ""
     return DataError(
-        f"{len(problems)} of {records} records cannot be used{more}",
+        f"{refused} of {records} records cannot be used{more}",
         hint="mend or remove them; `ft data check` lists all of them",
         code="data.rows",
         problems=problems[:SHOWN_PROBLEMS],
-        details={"problems": len(problems), "records": records},
+        details={"problems": refused, "records": records},
     )
 
 

@@ -14,6 +14,7 @@ from ftcore.data.arrow_folder import PartWriter
 from ftcore.data.render_chunk import Chunk, chunks_of, render_chunk
 from ftcore.data.rows import Row
 from ftcore.data.stored_stream import ROWS_FILE, STREAM_FILE, STREAM_VERSION, Stream
+from ftcore.data.write import ESCAPE
 from ftcore.errors import DataError, Problem
 from ftcore.rendering.renderer import Renderer
 
@@ -110,7 +111,7 @@ def write_parts(
     for part in parts:
         tally.open_part(part)
     try:
-        with (folder / ROWS_FILE).open("w", encoding="utf-8") as lines:
+        with (folder / ROWS_FILE).open("w", encoding="utf-8", errors=ESCAPE) as lines:
             for chunk in chunks:
                 tally.merge(chunk.tally)
                 broken.extend(chunk.broken)
@@ -137,7 +138,8 @@ def seal(
         "files": _sizes(folder),
     }
     path = folder / STREAM_FILE
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    path.write_text(text, encoding="utf-8", errors=ESCAPE)
     for item in folder.rglob("*"):
         if item.is_file():
             item.chmod(0o444)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,11 +47,27 @@ class PluginWatcher(Observer):
             self._plugins.run_event(self._run, event)
 
 
-class Several(Observer):
-    """Passes everything on to several observers, in order."""
+class Several(Watcher):
+    """Passes everything on to several observers, in order; starts and ends those that hold on."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Several:
+        for observer in self._observers:
+            if isinstance(observer, Watcher):
+                self._stack.enter_context(observer)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End those that were started, the last one first."""
+        self._stack.close()
 
     def phase(self, name: str) -> None:
         """Pass on that a phase begins."""
@@ -83,12 +99,3 @@ class Several(Observer):
         for observer in self._observers:
             observer.scored(metrics)
 
-
-@contextmanager
-def watching(*observers: Observer) -> Iterator[Observer]:
-    """Start every watcher among ``observers``, yield all of them as one, end them again."""
-    with ExitStack() as stack:
-        for observer in observers:
-            if isinstance(observer, Watcher):
-                stack.enter_context(observer)
-        yield Several(observers)

@@ -17,7 +17,9 @@ from ftcore.report.tables import Difference, MetricTable, Score, SliceTable
 from ftcore.report.training import StageTime, Training, read_training, stage_times
 from ftcore.runs.folder import Manifest, RunFolder
 
-_RECIPE_HEADER = re.compile(r"# (Every field of|Relative paths belong to|Set on the command line:) ")
+_RECIPE_HEADER = re.compile(
+    r"# (Every field of|Relative paths belong to|Set on the command line:) "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +146,24 @@ def read_guarantee(
 
 def _outside(plan: Mapping[str, Any], job: Mapping[str, Any] | None) -> tuple[str, ...]:
     settings, device = plan["settings"], plan["device"]
-    found = [f"approximate on this backend, with the recipe's consent: {note}"
-             for note in plan["approximate"]]
+    found = [
+        f"approximate on this backend, with the recipe's consent: {note}"
+        for note in plan["approximate"]
+    ]
     if settings["loss"] == "engine":
         found.append('train.loss = "engine": the loss is computed by the engine\'s own head')
     if job and job["engine_options"]:
         found.append(f"engine options of the recipe: {', '.join(sorted(job['engine_options']))}")
     if device != "cpu":
-        found.append(f"the arithmetic of {device} kernels: the same data, order and settings need "
-                     "not give the same bits on another engine")
+        found.append(
+            f"the arithmetic of {device} kernels: the same data, order and settings need "
+            "not give the same bits on another engine"
+        )
     elif settings["precision"] != "fp32":
-        found.append(f"the arithmetic of {settings['precision']}: bit-identity between engines is "
-                     "a promise for fp32")
+        found.append(
+            f"the arithmetic of {settings['precision']}: bit-identity between engines is "
+            "a promise for fp32"
+        )
     return tuple(found)
 
 
@@ -183,9 +191,7 @@ def read_recipe(run: RunFolder) -> RecipeFile | None:
     return RecipeFile(str(Path(base) / Path(file).name), tuple(overrides), text)
 
 
-def read_warnings(
-    plan: Mapping[str, Any] | None, events: list[dict[str, Any]]
-) -> tuple[str, ...]:
+def read_warnings(plan: Mapping[str, Any] | None, events: list[dict[str, Any]]) -> tuple[str, ...]:
     """Return what the plan and the worker warned of, each once, with how often."""
     texts = [*(plan["warnings"] if plan else ())]
     texts += [

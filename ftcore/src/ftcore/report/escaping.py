@@ -67,9 +67,7 @@ def pieces(text: str) -> tuple[Piece, ...]:
 
 def visible(text: str) -> str:
     """Return a text with the marks of `pieces`, but for line ends, which a block shows itself."""
-    return "\n".join(
-        "".join(piece.text for piece in pieces(line)) for line in text.split("\n")
-    )
+    return "\n".join("".join(piece.text for piece in pieces(line)) for line in text.split("\n"))
 
 
 def _name(char: str) -> str:

@@ -77,11 +77,7 @@ def choose_examples(
         for place in evenly_spaced(len(found), shares[outcome])
     )
     shown = tuple(_example(number, rows[number], values, outcomes[number]) for number in chosen)
-    counts = {
-        outcome: len(groups[outcome])
-        for outcome in WORDS
-        if compared and outcome in groups
-    }
+    counts = {outcome: len(groups[outcome]) for outcome in WORDS if compared and outcome in groups}
     return Examples(shown, len(rows), counts, baseline if compared else None)
 
 

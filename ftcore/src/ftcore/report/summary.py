@@ -158,14 +158,14 @@ def guarantee_checks(guarantee: Guarantee | None) -> tuple[Check, ...]:
         text = f"{numbers.plural(guarantee.consumed, 'receipt')} written; the run ended before "
         text += "all were counted and the engine's configuration was compared with the plan."
         return (Check(False, text), *outside)
-    of = consumed
-    if guarantee.planned != guarantee.consumed and guarantee.planned is not None:
-        of = f"{consumed} (of {numbers.count(guarantee.planned)} planned)"
+    early = ""
+    if guarantee.planned is not None and guarantee.planned != guarantee.consumed:
+        early = f" {numbers.count(guarantee.planned)} were planned; training ended early."
     found = [
         Check(
             True,
-            f"{consumed} of {of} micro-batches that the engine consumed are equal to the "
-            "canonical stream: token ids, labels, rows and order.",
+            f"{consumed} of {consumed} micro-batches that the engine consumed are equal to the "
+            f"canonical stream: token ids, labels, rows and order.{early}",
         ),
     ]
     if guarantee.fields:

@@ -58,6 +58,7 @@ class MetricRow:
     name: str
     title: str
     unit: str
+    definition: str
     higher_is_better: bool
     scores: Mapping[str, Score]
     differences: Mapping[str, Difference]
@@ -125,6 +126,7 @@ class MetricTable(_Shown):
                 name=name,
                 title=about["title"],
                 unit=about["unit"],
+                definition=about["definition"],
                 higher_is_better=about["higher_is_better"],
                 scores=scores_of(stages, name),
                 differences={
@@ -199,7 +201,9 @@ class SliceTable(_Shown):
             for field, values in metrics["slices"].items()
             for value, stages in values.items()
             for name, title in titles.items()
-            if any(score.value is not None for score in (scores := scores_of(stages, name)).values())
+            if any(
+                score.value is not None for score in (scores := scores_of(stages, name)).values()
+            )
         ]
         return cls(tuple(rows))
 

@@ -92,8 +92,11 @@ def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Line]:
         )
     if generation["repetition_penalty"] != 1:
         how += f", repetition penalty {generation['repetition_penalty']:g}"
-    yield Line("Decoding", f"{how}, at most {generation['max_new_tokens']} new tokens, "
-               f"{generation['batch_size']} rows together")
+    yield Line(
+        "Decoding",
+        f"{how}, at most {generation['max_new_tokens']} new tokens, "
+        f"{generation['batch_size']} rows together",
+    )
     yield Line(
         "Intervals",
         f"95%, paired bootstrap over rows, {evaluation['resamples']:,} resamples, "

@@ -108,7 +108,6 @@ def _where(data: ReportData) -> str:
     return " " + names.get(stage, f"in stage {stage}")
 
 
-
 def _value(score: Score) -> str:
     interval = numbers.interval(score.low, score.high)
     return numbers.metric(score.value) + (f" (95% interval {interval})" if interval else "")

@@ -1,0 +1,20 @@
+"""Writes the report as one HTML file that needs nothing else: no script, no outside address."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from ftcore.report.collect import ReportData
+from ftcore.report.curves import themed
+from ftcore.report.templating import template
+from ftcore.report.view import context
+
+
+def to_html(data: ReportData, *, svg: str | None) -> str:
+    """Return ``report.html``; ``svg`` is the picture of the curves, if there is one."""
+    label = data.curves.summary() if data.curves else ""
+    return template("report.html.jinja").render(
+        **context(data),
+        chart=Markup(themed(svg, label)) if svg else None,
+        grid=lambda table: Markup(table.grid().to_html()),
+    )

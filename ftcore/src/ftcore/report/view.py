@@ -1,0 +1,172 @@
+"""What both templates are given: the collected data as texts, and long texts clipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ftcore.report import numbers
+from ftcore.report.collect import ReportData
+from ftcore.report.escaping import Piece, pieces, visible
+from ftcore.report.examples import WORDS, Examples, ShownExample
+from ftcore.report.summary import commands, guarantee_checks, training_lines
+from ftcore.report.tables import STAGE_TITLES, Cell, difference_cell, score_cell
+from ftcore.report.used import used_groups
+from ftcore.report.verdict import ending, verdict
+
+LONGEST = 1000  # characters of a question or an answer that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One text of an example; ``text`` is None where there is no answer."""
+
+    title: str
+    text: str | None
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return the text clipped, with marks for what does not show."""
+        if not self.text:
+            return (Piece("(no answer)" if self.text is None else "(empty)", True),)
+        head, left_out, tail = clipped(self.text)
+        note = (Piece(f"[… {left_out:,} characters left out …]", True),) if left_out else ()
+        return (*pieces(head), *note, *pieces(tail))
+
+    def block(self) -> str:
+        """Return the text clipped, for a fenced block."""
+        if not self.text:
+            return "(no answer)" if self.text is None else "(empty)"
+        head, left_out, tail = clipped(self.text)
+        note = f"\n[… {left_out:,} characters left out …]\n" if left_out else ""
+        return visible(head) + note + visible(tail)
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleView:
+    """One example as texts; ``score`` is the main metric on the row, before → after."""
+
+    title: str
+    source: str
+    words: str
+    tone: str
+    score: str
+    question: Panel
+    answers: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A large figure at the top of the page."""
+
+    title: str
+    cell: Cell
+
+
+def context(data: ReportData) -> dict[str, Any]:
+    """Return the names that the templates use."""
+    return {
+        "data": data,
+        "run": data.manifest,
+        "facts": headline_facts(data),
+        "verdict": verdict(data),
+        "ending": ending(data),
+        "tiles": tiles(data),
+        "examples": example_views(data.examples),
+        "choice": choice(data),
+        "training": training_lines(data),
+        "checks": guarantee_checks(data.guarantee),
+        "groups": used_groups(data),
+        "commands": commands(data),
+    }
+
+
+def headline_facts(data: ReportData) -> tuple[str, ...]:
+    """Return what the line below the title says."""
+    run = data.manifest
+    found = [f"backend {run.backend}", run.model, f"seed {run.seed}"]
+    if run.profile:
+        found.insert(0, f"profile {run.profile}")
+    if data.plan:
+        found.append(f"on {data.plan['device']}")
+    found.append(numbers.moment(run.created))
+    if run.finished is not None:
+        found.append(numbers.duration(run.finished - run.created))
+    return tuple(found)
+
+
+def tiles(data: ReportData) -> tuple[Tile, ...]:
+    """Return the main metric in each stage, and the first paired difference."""
+    main = data.main
+    if main is None:
+        return ()
+    found = [
+        Tile(title, score_cell(main.scores[stage]))
+        for stage, title in STAGE_TITLES.items()
+        if stage in main.scores
+    ]
+    for stage in ("before", "few_shot"):
+        if stage in main.differences:
+            title = f"After − {STAGE_TITLES[stage].lower()}"
+            return (*found, Tile(title, difference_cell(main.differences[stage])))
+    return tuple(found)
+
+
+def example_views(examples: Examples | None) -> tuple[ExampleView, ...]:
+    """Return the chosen examples as texts."""
+    return tuple(map(_example, examples.shown)) if examples else ()
+
+
+def choice(data: ReportData) -> str:
+    """Say how the examples were chosen."""
+    examples = data.examples
+    if examples is None or data.metrics is None:
+        return ""
+    count = f"{len(examples.shown)} of {numbers.plural(examples.total, 'test row')}"
+    if examples.baseline is None:
+        return f"{count}, evenly spaced over the test file."
+    title = data.metrics[data.metrics.main].title
+    counts = ", ".join(f"{number:,} {WORDS[name]}" for name, number in examples.counts.items())
+    baseline = STAGE_TITLES[examples.baseline].lower()
+    return (
+        f"{count}, chosen by a rule and not by hand: rows are grouped by {title} on the row "
+        f"alone, after against {baseline}; each group has a share in proportion to its size, at "
+        f"least one row, evenly spaced over the test file. All rows: {counts}."
+    )
+
+
+def clipped(text: str) -> tuple[str, int, str]:
+    """Return the beginning of a long text, how many characters are left out, and its end."""
+    if len(text) <= LONGEST:
+        return text, 0, ""
+    head, tail = LONGEST * 3 // 5, LONGEST * 2 // 5
+    return text[:head], len(text) - head - tail, text[-tail:]
+
+
+def _example(example: ShownExample) -> ExampleView:
+    asked = "Question" if example.turns <= 1 else f"Last of {example.turns} user turns"
+    answers = [Panel("Reference", example.reference)]
+    answers += [
+        Panel(title, example.answers[stage])
+        for stage, title in STAGE_TITLES.items()
+        if stage in example.answers
+    ]
+    return ExampleView(
+        title=f"Test row {example.number:,}",
+        source=example.source,
+        words=WORDS[example.outcome] if example.outcome else "",
+        tone={"better": "good", "worse": "bad"}.get(example.outcome or "", "even"),
+        score=_score(example.scores),
+        question=Panel(asked, example.question),
+        answers=tuple(answers),
+    )
+
+
+def _score(scores: Mapping[str, float | None]) -> str:
+    first = next((scores[stage] for stage in ("before", "few_shot") if stage in scores), None)
+    last = scores.get("after")
+    if first is None and last is None:
+        return ""
+    if "after" not in scores or len(scores) == 1:
+        return numbers.metric(last if last is not None else first)
+    return f"{numbers.metric(first)} → {numbers.metric(last)}"

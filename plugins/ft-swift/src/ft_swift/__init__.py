@@ -1,0 +1,1 @@
+"""The ms-swift backend of ft."""
