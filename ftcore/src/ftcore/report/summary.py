@@ -49,7 +49,7 @@ def training_lines(data: ReportData) -> tuple[Line, ...]:
     """Return the summary of the training; empty without a plan."""
     if data.training is None:
         return ()
-    return tuple([*_rows(data.training), *_steps(data.training), *_cost(data), *_method(data)])
+    return (*_rows(data.training), *_steps(data.training), *_cost(data), *_method(data))
 
 
 def _rows(training: Training) -> Iterator[Line]:

@@ -197,15 +197,13 @@ class SliceTable(_Shown):
         """Return the table for the data of ``metrics.json``."""
         titles = {name: about["title"] for name, about in described(metrics).items()}
         rows = [
-            SliceRow(field, value, name, title, scores)
+            SliceRow(field, value, name, title, scores_of(stages, name))
             for field, values in metrics["slices"].items()
             for value, stages in values.items()
             for name, title in titles.items()
-            if any(
-                score.value is not None for score in (scores := scores_of(stages, name)).values()
-            )
         ]
-        return cls(tuple(rows))
+        defined = [row for row in rows if any(s.value is not None for s in row.scores.values())]
+        return cls(tuple(defined))
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -65,10 +65,10 @@ def verdict(data: ReportData) -> str:
 
 
 def _compared(main: MainMetric, stage: str, after: Score) -> str:
-    before, difference = main.scores[stage], main.differences[stage]
+    before, words = main.scores[stage], _in_words(main, main.differences[stage])
     sentence = (
         f"{main.title} went from {numbers.metric(before.value)} ({_BASELINES[stage]}) to "
-        f"{numbers.metric(after.value)} (after){_rows(main, after.n)}: {_in_words(main, difference)}"
+        f"{numbers.metric(after.value)} (after){_rows(main, after.n)}: {words}"
     )
     other = main.scores.get("few_shot") if stage == "before" else None
     if other is not None:

@@ -10,8 +10,9 @@ from ftcore.report import numbers
 from ftcore.report.collect import ReportData
 from ftcore.report.escaping import Piece, pieces, visible
 from ftcore.report.examples import WORDS, Examples, ShownExample
+from ftcore.report.grid import Cell
 from ftcore.report.summary import commands, guarantee_checks, training_lines
-from ftcore.report.tables import STAGE_TITLES, Cell, difference_cell, score_cell
+from ftcore.report.tables import STAGE_TITLES, difference_cell, score_cell
 from ftcore.report.used import used_groups
 from ftcore.report.verdict import ending, verdict
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import EarlyStoppingCallback, TrainerCallback
 
-from ftcore.protocol import TrainSettings
+from ftcore.backends import TrainOutcome
+from ftcore.protocol import Stage, TrainSettings
 from ftcore.worker.context import WorkerContext
 from ftcore.worker.stream import pad_rows
 
@@ -174,3 +176,67 @@ def optimizer_groups(network: Any, optimizer: Any) -> dict[str, dict[str, Any]]:
 def trainable_parameters(network: Any) -> int:
     """Return how many numbers are trained."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, Any]:
+    """Return what the engine really used: its arguments, adapter and optimizer, read back.
+
+    ``recipe_fields`` is what the parent holds against the plan; the rest is kept for people.
+    """
+    args = trainer.args
+    network = trainer.accelerator.unwrap_model(trainer.model)
+    return {
+        "recipe_fields": {
+            "train.max_steps": args.max_steps,
+            "train.batch_size": args.per_device_train_batch_size,
+            "train.accumulation": args.gradient_accumulation_steps,
+            "train.learning_rate": args.learning_rate,
+            "train.beta1": args.adam_beta1,
+            "train.beta2": args.adam_beta2,
+            "train.epsilon": args.adam_epsilon,
+            "train.weight_decay": args.weight_decay,
+            "train.max_grad_norm": args.max_grad_norm,
+            "train.warmup_steps": args.warmup_steps,
+            "train.gradient_checkpointing": bool(
+                getattr(network, "is_gradient_checkpointing", False)
+            ),
+            "train.seed": args.seed,
+            "trainable_parameters": trainable_parameters(network),
+        },
+        "arguments": args.to_dict(),
+        "adapter": network.peft_config["default"].to_dict(),
+        "optimizer": optimizer_groups(network, trainer.optimizer),
+        "loss": settings.loss,
+    }
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the checkpoint of the highest step below ``folder``."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    return found[-1] if found else None
+
+
+def outcome(
+    trainer: Any, events: EventCallback, stage: Stage, settings: TrainSettings
+) -> TrainOutcome:
+    """Save the adapter and return the `TrainOutcome` of a finished transformers `Trainer`."""
+    network = trainer.accelerator.unwrap_model(trainer.model)
+    network.save_pretrained(stage.output, safe_serialization=True)
+    best = trainer.state.best_model_checkpoint
+    return TrainOutcome(
+        adapter=Path(stage.output),
+        steps=trainer.state.global_step,
+        effective=effective_configuration(trainer, settings),
+        best=Path(best) if best else None,
+        last=newest_checkpoint(Path(trainer.args.output_dir)),
+        stopped=events.stopped,
+        summary={"seconds": events.step_seconds(), "device": str(trainer.args.device)},
+    )
+
+
+def common_callbacks(events: EventCallback, settings: TrainSettings) -> list[TrainerCallback]:
+    """Return ft's events and, where the recipe has a patience, early stopping."""
+    callbacks: list[TrainerCallback] = [events]
+    if settings.patience is not None:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
+    return callbacks

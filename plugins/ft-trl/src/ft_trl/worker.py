@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 from peft.optimizers import create_loraplus_optimizer
 from torch.utils.data import SequentialSampler
-from transformers import EarlyStoppingCallback, Trainer
+from transformers import Trainer
 from trl import SFTConfig, SFTTrainer
 
 from ftcore.backends import Trainer as FtTrainer
@@ -21,8 +21,8 @@ from ftcore.worker.generator import SharedEvaluator
 from ftcore.worker.hf_trainer import (
     EventCallback,
     common_arguments,
-    optimizer_groups,
-    trainable_parameters,
+    common_callbacks,
+    outcome,
     validation_loss,
 )
 from ftcore.worker.loading import load_base, load_tokenizer
@@ -52,7 +52,7 @@ class CanonicalSFTTrainer(SFTTrainer):  # type: ignore[misc]
         if ratio is None or self.optimizer is not None:
             return super().create_optimizer()
         settings = self.ft_settings
-        self.optimizer = create_loraplus_optimizer(
+        self.optimizer: Any = create_loraplus_optimizer(
             self.model,
             torch.optim.AdamW,
             lr=settings.learning_rate,
@@ -70,7 +70,7 @@ class CanonicalSFTTrainer(SFTTrainer):  # type: ignore[misc]
         )
         metrics = {"eval_loss": loss}
         self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(
+        self.control: Any = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
@@ -90,24 +90,12 @@ class TrlTrainer(FtTrainer):
         trainer = self._trainer(network, stream, events, str(checkpoints))
         self._watch(trainer.model, self.context.receipts(stage.name, stream))
         trainer.train(resume_from_checkpoint=self.job.resume_from)
-        trainer.model.save_pretrained(stage.output, safe_serialization=True)
-        return TrainOutcome(
-            adapter=Path(stage.output),
-            steps=trainer.state.global_step,
-            effective=self._effective(trainer),
-            best=_folder(trainer.state.best_model_checkpoint),
-            last=_newest(checkpoints),
-            stopped=events.stopped,
-            summary={"seconds": events.step_seconds(), "device": str(trainer.args.device)},
-        )
+        return outcome(trainer, events, stage, self.job.settings)
 
     def _trainer(
         self, network: Any, stream: WorkerStream, events: EventCallback, output: str
     ) -> CanonicalSFTTrainer:
         settings = self.job.settings
-        callbacks: list[Any] = [events]
-        if settings.patience is not None:
-            callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
         arguments = common_arguments(settings, self.job.device, output)
         return CanonicalSFTTrainer(
             settings=settings,
@@ -121,36 +109,12 @@ class TrlTrainer(FtTrainer):
             data_collator=partial(
                 pad_rows, pad_id=settings.pad_id, multiple=settings.padding_multiple
             ),
-            callbacks=callbacks,
+            callbacks=common_callbacks(events, settings),
         )
 
     def _watch(self, network: Any, recorder: ReceiptRecorder) -> None:
         standard = self.job.settings.loss == "standard"
         recorder.watch(network, loss_owner=network.get_base_model() if standard else None)
-
-    def _effective(self, trainer: CanonicalSFTTrainer) -> dict[str, Any]:
-        args, settings = trainer.args, self.job.settings
-        return {
-            "recipe_fields": {
-                "train.max_steps": args.max_steps,
-                "train.batch_size": args.per_device_train_batch_size,
-                "train.accumulation": args.gradient_accumulation_steps,
-                "train.learning_rate": args.learning_rate,
-                "train.beta1": args.adam_beta1,
-                "train.beta2": args.adam_beta2,
-                "train.epsilon": args.adam_epsilon,
-                "train.weight_decay": args.weight_decay,
-                "train.max_grad_norm": args.max_grad_norm,
-                "train.warmup_steps": args.warmup_steps,
-                "train.gradient_checkpointing": args.gradient_checkpointing,
-                "train.seed": args.seed,
-                "trainable_parameters": trainable_parameters(trainer.model),
-            },
-            "arguments": args.to_dict(),
-            "adapter": trainer.model.peft_config["default"].to_dict(),
-            "optimizer": optimizer_groups(trainer.model, trainer.optimizer),
-            "loss": settings.loss,
-        }
 
 
 class TrlEvaluator(SharedEvaluator):
@@ -159,12 +123,3 @@ class TrlEvaluator(SharedEvaluator):
 
 class TrlExporter(PeftExporter):
     """Merges with PEFT."""
-
-
-def _folder(path: str | None) -> Path | None:
-    return Path(path) if path else None
-
-
-def _newest(folder: Path) -> Path | None:
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    return found[-1] if found else None

@@ -1,0 +1,88 @@
+"""The declaration of the ms-swift backend; imports nothing of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ftcore.backends import EXACT, BackendSpec, Capability, EnvironmentSpec
+from ftcore.hookspecs import HOOK_API, hookimpl
+
+VERSION = "0.1.0"
+PACKAGE = Path(__file__).parent
+
+CAPABILITIES = {
+    "model.dtype": EXACT,
+    "model.dtype=float16": Capability("exact", devices=("cuda",)),
+    "model.attention": EXACT,
+    "model.trust_remote_code": EXACT,
+    "train.method=lora": EXACT,
+    "train.loss=standard": EXACT,
+    "train.loss=engine": Capability(
+        "exact", "ms-swift's own loss: a batch mean weighted by tokens"
+    ),
+    "train.epochs": EXACT,
+    "train.max_steps": EXACT,
+    "train.batch_size": EXACT,
+    "train.accumulation": EXACT,
+    "train.learning_rate": EXACT,
+    "train.scheduler": EXACT,
+    "train.warmup_ratio": EXACT,
+    "train.warmup_steps": EXACT,
+    "train.optimizer=adamw": EXACT,
+    "train.beta1": EXACT,
+    "train.beta2": EXACT,
+    "train.epsilon": EXACT,
+    "train.weight_decay": EXACT,
+    "train.max_grad_norm": EXACT,
+    "train.precision=fp32": EXACT,
+    "train.precision=bf16": EXACT,
+    "train.precision=fp16": Capability("exact", devices=("cuda",)),
+    "train.gradient_checkpointing": EXACT,
+    "train.shuffle": EXACT,
+    "train.padding_multiple": EXACT,
+    "train.seed": EXACT,
+    "train.lora.rank": EXACT,
+    "train.lora.alpha": EXACT,
+    "train.lora.dropout": EXACT,
+    "train.lora.targets": EXACT,
+    "train.lora.rslora": EXACT,
+    "train.lora.dora": EXACT,
+    "train.lora.init=default": EXACT,
+    "train.lora.plus_ratio": EXACT,
+    "train.validation.every_steps": EXACT,
+    "train.validation.patience": EXACT,
+    "train.validation.load_best": EXACT,
+    "train.checkpoints.every_steps": EXACT,
+    "train.checkpoints.keep": EXACT,
+    "export.formats=adapter": EXACT,
+    "export.formats=merged": EXACT,
+    "launch.device": EXACT,
+    "launch.processes": EXACT,
+    "launch.nodes": EXACT,
+    "launch.threads": EXACT,
+}
+
+
+@hookimpl
+def ft_backends() -> Iterable[BackendSpec]:
+    """Declare the backend."""
+    yield BackendSpec(
+        name="swift",
+        summary="PEFT adapters trained with ms-swift's SwiftSft pipeline",
+        hook_api=HOOK_API,
+        version=VERSION,
+        package=PACKAGE,
+        environment=EnvironmentSpec(
+            name="swift",
+            version=VERSION,
+            lock=PACKAGE / "locks" / "lock.txt",
+            torch="2.13.0",
+            requires_python=">=3.11,<3.14",
+            imports=("torch", "transformers", "peft", "swift.pipelines.train.sft", "datasets"),
+        ),
+        trainer="ft_swift.worker:SwiftTrainer",
+        evaluator="ft_swift.worker:SwiftEvaluator",
+        exporter="ft_swift.worker:SwiftExporter",
+        capabilities=CAPABILITIES,
+    )
