@@ -12,17 +12,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
-BLOCK = re.compile(r"constraint-dependencies = \[\n.*?\n\]", re.DOTALL)
+BLOCK = re.compile(r"constraint-dependencies = \[[^\]]*\]")
 
 
 def main() -> None:
     """Resolve without the old pins and write the new ones."""
     text = PYPROJECT.read_text(encoding="utf-8")
-    PYPROJECT.write_text(BLOCK.sub("constraint-dependencies = [\n]", text), encoding="utf-8")
+    PYPROJECT.write_text(BLOCK.sub("constraint-dependencies = []", text), encoding="utf-8")
     command = ["uv", "export", "--quiet", "--upgrade", "--no-hashes", "--no-emit-workspace"]
-    command += ["--no-header", "--no-annotate", "--all-packages", "--all-groups", "--all-extras"]
+    command += ["--no-header", "--no-annotate", "--all-packages", "--all-groups"]
     found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    pins = "".join(f"    '{line}',\n" for line in found.splitlines() if "==" in line)
+    pins = "".join(f'    "{line}",\n' for line in found.splitlines() if "==" in line)
     new = "constraint-dependencies = [\n" + pins + "]"
     PYPROJECT.write_text(BLOCK.sub(lambda _: new, text), encoding="utf-8")
 

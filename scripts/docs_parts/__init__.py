@@ -1,0 +1,1 @@
+"""What makes each generated part of the documentation, one file a page."""
