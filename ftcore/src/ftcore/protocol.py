@@ -14,7 +14,8 @@ import os
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -175,13 +176,18 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a worker failed: ``kind`` is "engine", "memory", "input", "stopped" or "bug"."""
+    """Why a worker failed.
 
-    kind: str
+    ``kind``: "engine" for an error of the engine, "memory" for one that means too little memory,
+    "expected" for an `FtError`; ``type`` is the name of its class, ``code`` and ``hint`` are its.
+    """
+
+    kind: Literal["engine", "memory", "expected"]
     stage: str | None
     type: str
     message: str
     hint: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,24 +220,33 @@ def finite(value: Any) -> Any:
 def decode(cls: type[T], data: Any, where: str = "") -> T:
     """Build a protocol dataclass from parsed JSON.
 
-    Raises `ProtocolViolation` for a missing, unknown or wrongly typed field, or a version that
-    this ftcore does not speak.
+    Raises `ProtocolViolation` for a missing, unknown or wrongly typed field, a number that is not
+    finite, or a version that this ftcore does not speak.
     """
     where = where or cls.__name__
     if not isinstance(data, Mapping):
         raise ProtocolViolation(f"{where}: expected an object, found {type(data).__name__}")
-    hints = typing.get_type_hints(cls)
-    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(data) - set(known))
+    hints, required = _fields(typing.cast(type[Any], cls))
+    version = data.get("version", PROTOCOL_VERSION)
+    # First, since another version may well have other fields.
+    if "version" in hints and version != PROTOCOL_VERSION:
+        raise ProtocolViolation(f"{where}: protocol version {version!r}, not {PROTOCOL_VERSION}")
+    unknown = sorted(set(data) - set(hints))
     if unknown:
         raise ProtocolViolation(f"{where}: unknown field {unknown[0]!r}")
-    values = {name: _value(hints[name], item, f"{where}.{name}") for name, item in data.items()}
-    if values.get("version", PROTOCOL_VERSION) != PROTOCOL_VERSION:
-        raise ProtocolViolation(f"{where}: protocol version {values['version']}, not 1")
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise ProtocolViolation(f"{where}: {error}") from error
+    missing = sorted(required - set(data))
+    if missing:
+        raise ProtocolViolation(f"{where}: field {missing[0]!r} is missing")
+    return cls(**{n: _value(hints[n], item, f"{where}.{n}") for n, item in data.items()})
+
+
+@cache
+def _fields(cls: type) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the fields of a dataclass with their types, and which of them have no default."""
+    hints = typing.get_type_hints(cls)
+    known = fields(cls)
+    required = {f.name for f in known if f.default is MISSING and f.default_factory is MISSING}
+    return {f.name: hints[f.name] for f in known}, frozenset(required)
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
@@ -253,12 +268,19 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         inner = typing.get_args(hint)[1]
         return {key: _value(inner, item, f"{where}.{key}") for key, item in value.items()}
     if hint is float:
-        _checked(
-            isinstance(value, int | float) and not isinstance(value, bool), value, where, "float"
-        )
-        return float(value)
+        return _number(value, where)
     good = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
     return _checked(good, value, where, hint.__name__)
+
+
+def _number(value: Any, where: str) -> float:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    _checked(good, value, where, "a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    return float(_checked(math.isfinite(number), number, where, "a finite number"))
 
 
 def _union(hint: Any, value: Any, where: str) -> Any:
@@ -282,11 +304,20 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def parse(text: str | bytes) -> Any:
+    """Parse JSON; ValueError also for ``NaN`` and ``Infinity``, which are none."""
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
 def read_message(cls: type[T], path: Path) -> T:
     """Read one protocol file; `ProtocolViolation` when it is missing, not JSON or not valid."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        data = parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ProtocolViolation(f"{path.name} cannot be read: {error}") from error
     return decode(cls, data)
 
@@ -298,7 +329,12 @@ def write_message(message: Any, path: Path) -> None:
 
 def write_json(data: Any, path: Path) -> None:
     """Write JSON by atomic rename; non-finite numbers become null."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     text = json.dumps(finite(data), ensure_ascii=False, indent=2, allow_nan=False, default=plain)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        # Half a surrogate pair, as in a file's name, has no UTF-8; the escape is valid JSON.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

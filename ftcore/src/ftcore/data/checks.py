@@ -15,7 +15,7 @@ from ftcore.data.account import Tally
 from ftcore.data.formats import FormatOptions
 from ftcore.data.leakage import Leakage, TrainingIndex, prompt_key
 from ftcore.data.private import find_private
-from ftcore.data.read import Refused, iter_rows, make_reader, read_rows
+from ftcore.data.read import Refused, RowReader, iter_rows, make_reader, read_rows
 from ftcore.data.render_chunk import CHUNK_ROWS, render_chunk
 from ftcore.data.rows import Row
 from ftcore.data.scripts import main_script
@@ -129,24 +129,11 @@ def check(
         else:
             look.at(item)
     look.flush()
-    counts = {name: reader.counts[name] for name in ("records", "rows", "refused", "blank_lines")}
     leakage = None
     if held_out is not None and look.index is not None:
         look.problems.extend(held_out.problems)
         leakage = look.index.find(held_out.rows)
-    return CheckReport(
-        format=reader.format.name,
-        why=why,
-        counts={**counts, **look.counts},
-        roles=dict(look.roles),
-        scripts=dict(look.scripts.most_common()),
-        characters=Lengths.of(look.characters),
-        tokens=Lengths.of(look.tokens) if renderer else None,
-        account=look.tally if renderer else None,
-        leakage=leakage,
-        problems=look.problems,
-        warnings=[*reader.warnings, *look.warnings, *(leakage.problems if leakage else ())],
-    )
+    return look.report(reader, why, leakage)
 
 
 class _Look:
@@ -187,6 +174,24 @@ class _Look:
             self._waiting.append(("train", row))
             if len(self._waiting) == CHUNK_ROWS:
                 self.flush()
+
+    def report(self, reader: RowReader, why: str, leakage: Leakage | None) -> CheckReport:
+        """Return everything that was seen."""
+        names = ("records", "rows", "refused", "blank_lines")
+        rendered = self._renderer is not None
+        return CheckReport(
+            format=reader.format.name,
+            why=why,
+            counts={**{name: reader.counts[name] for name in names}, **self.counts},
+            roles=dict(self.roles),
+            scripts=dict(self.scripts.most_common()),
+            characters=Lengths.of(self.characters),
+            tokens=Lengths.of(self.tokens) if rendered else None,
+            account=self.tally if rendered else None,
+            leakage=leakage,
+            problems=self.problems,
+            warnings=[*reader.warnings, *self.warnings, *(leakage.problems if leakage else ())],
+        )
 
     def flush(self) -> None:
         """Render the rows that wait for it."""

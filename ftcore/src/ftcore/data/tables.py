@@ -28,14 +28,8 @@ def iter_csv(stream: IO[bytes], name: str, delimiter: str) -> Iterator[Found]:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         yield Found(1, problem=_problem(name, 1, "the file is UTF-16, not UTF-8", _UTF8))
         return
-    joined = _Joined(head.removeprefix(b"\xef\xbb\xbf"), stream)
-    text = io.TextIOWrapper(
-        io.BufferedReader(joined),  # type: ignore[type-var]
-        encoding="utf-8",
-        errors="surrogateescape",
-        newline="",
-    )
     csv.field_size_limit(FIELD_LIMIT)
+    text = _as_text(_Joined(head.removeprefix(b"\xef\xbb\xbf"), stream))
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
@@ -51,24 +45,15 @@ def iter_csv(stream: IO[bytes], name: str, delimiter: str) -> Iterator[Found]:
         if not cells:
             yield Found(line, blank=True)
             continue
-        if any(map(_ESCAPED.search, cells)):
-            yield Found(line, problem=_problem(name, line, "the row is not UTF-8", _UTF8))
+        problem = _check_row(cells, header, name, line, delimiter)
+        if problem:
+            yield Found(line, problem=problem)
             if header is None:
                 return
-            continue
-        if header is None:
+        elif header is None:
             header = cells
-            problem = _check_header(header, name, line)
-            if problem:
-                yield Found(line, problem=problem)
-                return
-            continue
-        if len(cells) != len(header):
-            what = f"expected {len(header)} cells, found {len(cells)}"
-            fix = f"quote cells that hold {delimiter!r} or line breaks"
-            yield Found(line, problem=_problem(name, line, what, fix))
-            continue
-        yield Found(line, record=dict(zip(header, cells, strict=True)))
+        else:
+            yield Found(line, record=dict(zip(header, cells, strict=True)))
 
 
 def iter_parquet(file: DataFile) -> Iterator[Found]:
@@ -93,10 +78,26 @@ def iter_parquet(file: DataFile) -> Iterator[Found]:
 _UTF8 = "save the file as UTF-8"
 
 
-def _check_header(header: list[str], name: str, line: int) -> Problem | None:
-    twice = [column for column, count in Counter(header).items() if count > 1]
-    if twice:
-        return _problem(name, line, f"the column {twice[0]!r} occurs twice", "rename one of them")
+def _as_text(stream: _Joined) -> io.TextIOWrapper:
+    # Bytes that are not UTF-8 become lone surrogates, so that only their row is refused.
+    buffered = io.BufferedReader(stream)  # type: ignore[type-var]
+    return io.TextIOWrapper(buffered, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _check_row(
+    cells: list[str], header: list[str] | None, name: str, line: int, delimiter: str
+) -> Problem | None:
+    """Return what is wrong with a row, which is the header where there is none yet."""
+    if any(map(_ESCAPED.search, cells)):
+        return _problem(name, line, "the row is not UTF-8", _UTF8)
+    if header is None:
+        twice = [column for column, count in Counter(cells).items() if count > 1]
+        if twice:
+            return _problem(name, line, f"the column {twice[0]!r} occurs twice", "rename one")
+    elif len(cells) != len(header):
+        what = f"expected {len(header)} cells, found {len(cells)}"
+        fix = f"quote cells that hold {delimiter!r} or line breaks"
+        return _problem(name, line, what, fix)
     return None
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ftcore.report.numbers import plural
+
 Points = tuple[tuple[int, float], ...]
 
 # The colours of the file; a page may put its own in their place (`themed`).
@@ -17,7 +19,7 @@ COLOURS = {
     "ink": "#24292f",
     "grid": "#d8dee5",
     "train": "#2a6fb0",
-    "raw": "#a9c6e2",
+    "raw": "#8fb6dc",
     "validation": "#c2570c",
     "rate": "#3f7d4e",
     "norm": "#7b57a6",
@@ -94,6 +96,13 @@ class Curves:
             if points
         ]
         return "; ".join(parts)
+
+    def gaps_note(self) -> str:
+        """Say how many values are missing from the picture; empty where none is."""
+        if not self.gaps:
+            return ""
+        verb = "was not finite and is" if self.gaps == 1 else "were not finite and are"
+        return f"{plural(self.gaps, 'value')} {verb} left out."
 
     def _small(self, name: str) -> Points:
         return self.learning_rate if name == "rate" else self.grad_norm

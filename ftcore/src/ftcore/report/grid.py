@@ -67,7 +67,7 @@ class Grid:
         for number, row in enumerate(self.rows):
             texts = [markdown_text(cell.plain()) for cell in row]
             if number == self.strong:
-                texts = [f"**{text}**" if text else "" for text in texts]
+                texts[0] = f"**{texts[0]}**"
             lines.append(texts)
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -19,7 +19,7 @@ def metric(value: float | None) -> str:
     elif size < 0.001:
         text = f"{size:.2g}"
     elif size < 100:
-        text = f"{size:#.3g}"
+        text = _three(size)
     else:
         text = f"{size:,.0f}"
     return MINUS + text if value < 0 and float(text.replace(",", "")) else text
@@ -59,7 +59,7 @@ def size(number: float) -> str:
     """Return a number of bytes in the largest binary unit that leaves at least 1."""
     for unit in ("bytes", "KiB", "MiB"):
         if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:#.3g} {unit}"
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{_three(number)} {unit}"
         number /= 1024
     return f"{number:.1f} GiB" if number < 1024 else f"{number / 1024:.1f} TiB"
 
@@ -80,3 +80,8 @@ def duration(seconds: float) -> str:
 def moment(stamp: float) -> str:
     """Return a time stamp (seconds since 1970) in UTC."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(stamp))
+
+
+def _three(number: float) -> str:
+    """Return three significant digits, trailing zeros kept."""
+    return f"{number:#.3g}".removesuffix(".") if number < 999.5 else f"{number:.0f}"

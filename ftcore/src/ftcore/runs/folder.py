@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ftcore.errors import RunLocked
+from ftcore.errors import MachineError, RunLocked, RunNotFound
 from ftcore.protocol import write_json
 
 RunState = Literal["preparing", "running", "finished", "failed", "interrupted", "crashed"]
 UNFINISHED: tuple[RunState, ...] = ("preparing", "running")
 MANIFEST = "run.json"
+LOCK = ".lock"
+# Those who ask whether a run is held take its lock for an instant: its owner may wait for them.
+LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,24 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, **manifest: Any) -> RunFolder:
-        """Make a fresh directory ``NAME-BACKEND-DATE-TIME-xxxx`` below ``root``."""
+        """Make a fresh directory ``NAME-BACKEND-DATE-TIME-xxxx`` below ``root``.
+
+        Raises `MachineError` where it cannot be written.
+        """
         stamp = time.strftime("%Y%m%d-%H%M%S")
         name = f"{manifest['recipe']}-{manifest['backend']}-{stamp}-{secrets.token_hex(2)}"
         folder = cls(root / name)
-        for part in ("stream", "predictions", "exports", "plots", "requests"):
-            (folder.path / part).mkdir(parents=True)
         first = Manifest(id=name, created=time.time(), state="preparing", **manifest)
-        write_json(asdict(first), folder.path / MANIFEST)
+        try:
+            for part in ("stream", "predictions", "exports", "plots", "requests"):
+                (folder.path / part).mkdir(parents=True)
+            write_json(asdict(first), folder.path / MANIFEST)
+        except OSError as error:
+            raise MachineError(
+                f"the run directory {folder.path} cannot be made: {error.strerror or error}",
+                hint="choose another folder with --runs or FT_RUNS",
+                code="machine.runs",
+            ) from error
         return folder
 
     def file(self, name: str) -> Path:
@@ -73,8 +86,11 @@ class RunFolder:
         return [json.loads(line) for line in lines if line]
 
     def manifest(self) -> Manifest:
-        """Return the manifest as it stands; an owner that died is seen as such."""
-        manifest = Manifest(**self.read_json(MANIFEST))
+        """Return the manifest as it stands; an owner that died is seen as such.
+
+        Raises `RunNotFound` when it is missing or damaged.
+        """
+        manifest = self._manifest()
         if manifest.state in UNFINISHED and not self.is_locked():
             return replace(manifest, state="crashed")
         return manifest
@@ -86,16 +102,26 @@ class RunFolder:
             raise ValueError(f"unknown run state {state!r}")
         if state is not None and state not in UNFINISHED:
             changes.setdefault("finished", time.time())
-        manifest = replace(Manifest(**self.read_json(MANIFEST)), **changes)
+        manifest = replace(self._manifest(), **changes)
         write_json(asdict(manifest), self.path / MANIFEST)
         return manifest
+
+    def _manifest(self) -> Manifest:
+        try:
+            return Manifest(**self.read_json(MANIFEST))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunNotFound(
+                f"{self.path} has no {MANIFEST} that this ft can read: {error}",
+                hint="was it written by another version of ft, or copied in part?",
+                code="run.manifest",
+            ) from error
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the run for this process; `RunLocked` when another one has it."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = FileLock(self.path / LOCK, timeout=LOCK_SECONDS)
         try:
             lock.acquire()
         except Timeout as error:
@@ -109,13 +135,18 @@ class RunFolder:
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether some process holds the run now."""
-        from filelock import FileLock, Timeout
+        """Whether some process holds the run now; looks without writing anything."""
+        import fcntl
 
-        if not os.access(self.path, os.W_OK):
+        try:
+            descriptor = os.open(self.path / LOCK, os.O_RDONLY)
+        except OSError:
             return False
         try:
-            with FileLock(self.path / ".lock", timeout=0):
-                return False
-        except Timeout:
+            # Shared, so that those who look do not see each other.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
             return True
+        finally:
+            os.close(descriptor)
+        return False

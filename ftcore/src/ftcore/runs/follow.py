@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from ftcore.errors import ProtocolViolation
+from ftcore.protocol import parse
 
 
 class LineFollower:
@@ -29,8 +29,8 @@ class LineFollower:
 
     def _parse(self, line: bytes) -> dict[str, Any]:
         try:
-            data = json.loads(line)
-        except ValueError as error:
+            data = parse(line)
+        except (ValueError, RecursionError) as error:
             raise ProtocolViolation(f"{self.path.name}: a line is not JSON: {error}") from error
         if not isinstance(data, dict):
             raise ProtocolViolation(f"{self.path.name}: a line is not an object")

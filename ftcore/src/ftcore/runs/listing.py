@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ftcore.errors import RunLocked, RunNotFound
@@ -17,9 +18,13 @@ def runs_root(folder: str | Path | None = None) -> Path:
 
 
 def list_runs(root: Path) -> list[RunFolder]:
-    """Return the runs below ``root``, newest first."""
-    found = [RunFolder(path.parent) for path in root.glob(f"*/{MANIFEST}")]
-    return sorted(found, key=lambda run: run.manifest().created, reverse=True)
+    """Return the runs below ``root``, newest first; one without a readable manifest is left out."""
+    found: list[tuple[float, str, RunFolder]] = []
+    for path in root.glob(f"*/{MANIFEST}"):
+        run = RunFolder(path.parent)
+        with suppress(RunNotFound):
+            found.append((run.manifest().created, run.path.name, run))
+    return [run for _, _, run in sorted(found, key=lambda item: item[:2], reverse=True)]
 
 
 def find_run(name: str, root: Path) -> RunFolder:
@@ -27,12 +32,12 @@ def find_run(name: str, root: Path) -> RunFolder:
 
     Raises `RunNotFound` that names the nearest ids.
     """
-    if (Path(name) / MANIFEST).exists():
+    if name and (Path(name) / MANIFEST).exists():
         return RunFolder(Path(name))
     runs = list_runs(root)
     if name == "last" and runs:
         return runs[0]
-    matches = [run for run in runs if run.path.name.startswith(name)]
+    matches = [run for run in runs if name and run.path.name.startswith(name)]
     exact = [run for run in matches if run.path.name == name]
     if len(exact or matches) == 1:
         return (exact or matches)[0]

@@ -1,0 +1,18 @@
+"""The parent side of a worker: start it, follow its files, stop it, say how it ended."""
+
+from ftcore.launcher.ending import classify, log_tail
+from ftcore.launcher.environment import worker_environment
+from ftcore.launcher.interrupts import Stopped, sigterm_as_stop
+from ftcore.launcher.launch import Launcher, Observers, Spawn, spawn
+
+__all__ = [
+    "Launcher",
+    "Observers",
+    "Spawn",
+    "Stopped",
+    "classify",
+    "log_tail",
+    "sigterm_as_stop",
+    "spawn",
+    "worker_environment",
+]

@@ -1,0 +1,159 @@
+"""Starts one worker, follows its files to its end, and stops it in order when asked to."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ftcore.errors import MachineError
+from ftcore.launcher.ending import RESULT, classify, result_if_any
+from ftcore.launcher.environment import worker_environment
+from ftcore.launcher.interrupts import Stopped, StopSignals
+from ftcore.launcher.process_tree import MARK, end_leftovers, kill_tree
+from ftcore.protocol import Event, Job, Receipt, Result, decode
+from ftcore.runs.follow import LineFollower
+
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 60.0
+STOP_REQUEST = "stop.request"
+# Isolated; output as it comes, since a killed process flushes nothing; UTF-8 in every locale;
+# a stack in the log when native code crashes.
+PYTHON_FLAGS = ("-I", "-u", "-X", "utf8", "-X", "faulthandler")
+
+
+class Spawn(Protocol):
+    """Starts a process: the seam for those who run workers elsewhere."""
+
+    def __call__(
+        self, args: Sequence[str], *, env: Mapping[str, str], log: Path, pass_fds: Sequence[int]
+    ) -> subprocess.Popen[bytes]:
+        """Start ``args`` in a session of its own, both outputs into ``log``."""
+
+
+def spawn(
+    args: Sequence[str], *, env: Mapping[str, str], log: Path, pass_fds: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    """Start a process beside its ``log``, out of reach of the terminal's Ctrl-C."""
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            list(args),
+            env=dict(env),
+            cwd=log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=tuple(pass_fds),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who hears what the worker writes."""
+
+    event: Callable[[Event], None]
+    receipt: Callable[[Receipt], None]
+    notice: Callable[[str], None]
+
+
+class Launcher:
+    """Runs one job in one worker (or one per rank, by torchrun) and follows it to its end."""
+
+    def __init__(self, python: Path, code: Path, home: Path, *, start: Spawn = spawn) -> None:
+        self.python = python
+        self.code = code
+        self.home = home
+        self.start = start
+
+    def command(self, job: Job) -> list[str]:
+        """Return the worker's command line."""
+        bootstrap = self.code / "ftcore" / "worker" / "bootstrap.py"
+        tail = [str(bootstrap), str(self.code), str(Path(job.folder) / "job.json")]
+        if job.world_size == 1:
+            return [str(self.python), *PYTHON_FLAGS, *tail]
+        ranks = f"--nproc-per-node={job.world_size}"
+        # Ranks start without -I: the launcher itself was started with a cleaned environment.
+        return [str(self.python), "-m", "torch.distributed.run", "--standalone", ranks, *tail]
+
+    def run(self, job: Job, observers: Observers, *, lease_fds: Sequence[int] = ()) -> Result:
+        """Run ``job`` and return its result.
+
+        Raises `Stopped` when the user or the system ended it, what `classify` raises, and whatever
+        an observer raises (a receipt that does not match), after the worker is gone.
+        """
+        folder = Path(job.folder)
+        for name in (RESULT, STOP_REQUEST):
+            (folder / name).unlink(missing_ok=True)
+        # Before the start, so that not even the first line is missed.
+        reader = _Reader(folder, observers)
+        with StopSignals() as signals:
+            process = self._started(job, folder, lease_fds)
+            try:
+                _follow(process, folder, reader, signals)
+            except BaseException:
+                kill_tree(process)
+                raise
+            finally:
+                left = end_leftovers(folder)
+                if left:
+                    observers.notice(f"ended {left} processes that the worker had left running")
+        if signals.count:
+            raise Stopped(signals.exit_code, result_if_any(folder))
+        return classify(process.returncode, folder)
+
+    def _started(
+        self, job: Job, folder: Path, lease_fds: Sequence[int]
+    ) -> subprocess.Popen[bytes]:
+        env = {**worker_environment(self.home, job.threads), MARK: str(folder)}
+        try:
+            return self.start(
+                self.command(job), env=env, log=folder / "worker.log", pass_fds=lease_fds
+            )
+        except OSError as error:
+            raise MachineError(
+                f"the worker cannot be started: {error}",
+                hint=f"does {self.python} run?",
+                code="machine.worker",
+            ) from error
+
+
+class _Reader:
+    """Hands on what the worker has written since the last look."""
+
+    def __init__(self, folder: Path, observers: Observers) -> None:
+        self._events = LineFollower(folder / "events.jsonl")
+        self._receipts = LineFollower(folder / "receipts.jsonl")
+        self.observers = observers
+
+    def hear(self) -> None:
+        for line in self._receipts.new_lines():
+            self.observers.receipt(decode(Receipt, line))
+        for line in self._events.new_lines():
+            self.observers.event(decode(Event, line))
+
+
+def _follow(
+    process: subprocess.Popen[bytes], folder: Path, reader: _Reader, signals: StopSignals
+) -> None:
+    """Follow to the end: a first signal asks for an orderly one, a second brings it about."""
+    asked: float | None = None
+    while True:
+        ended = process.poll() is not None
+        reader.hear()
+        if ended:
+            return
+        if signals.count and asked is None:
+            asked = time.monotonic()
+            (folder / STOP_REQUEST).touch()
+            reader.observers.notice("stopping after this step; Ctrl-C again ends it at once")
+        elif asked is not None and _patience_is_over(asked, signals):
+            kill_tree(process)
+        time.sleep(POLL_SECONDS)
+
+
+def _patience_is_over(asked: float, signals: StopSignals) -> bool:
+    return signals.count > 1 or time.monotonic() - asked > GRACE_SECONDS
