@@ -64,9 +64,14 @@ def codes() -> str:
         classes = sorted(use.classes)
         carried = ", ".join(code(cls) for cls in classes) or "a problem in an error's list"
         numbers = ", ".join(sorted({str(exits[cls]) for cls in classes}))
-        hint = f" *{use.hint}*" if use.hint else ""
-        rows.append((code(name), carried, numbers, use.message + hint))
+        hint = f" *{_plain(use.hint)}*" if use.hint else ""
+        rows.append((code(name), carried, numbers, _plain(use.message) + hint))
     return table(("code", "carried by", "exit", "says, *and suggests*"), rows)
+
+
+def _plain(text: str) -> str:
+    """Return text in which Markdown sees no markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("*", "\\*")
 
 
 def _uses() -> dict[str, Use]:

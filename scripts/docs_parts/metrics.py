@@ -25,7 +25,8 @@ def reference() -> str:
 
 def _metric(metric: type[Metric], example: dict[str, Any]) -> list[str]:
     direction = "higher" if metric.higher_is_better else "lower"
-    shown = "\n".join(line for row in example["rows"] for line in _row(row))
+    given = [f"given:     {example['given']}"] if "given" in example else []
+    shown = "\n".join([*given, *(line for row in example["rows"] for line in _row(row))])
     value = check(metric, example)
     return [
         f"### `{metric.name}`",

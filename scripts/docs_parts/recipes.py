@@ -75,7 +75,9 @@ def _state(leaf: Leaf) -> str:
         return "works"
     works = ", ".join(code(toml(value)) for value in entry.honoured if value is not None)
     named = works and leaf.type not in ("a whole number above 0", "true or false")
-    return f"{works} works, the rest **not yet**" if named else f"**not yet** ({entry.what})"
+    if not named:
+        return f"**not yet** ({entry.what})"
+    return f"only {works} so far, the rest **not yet**"
 
 
 def shipped() -> str:

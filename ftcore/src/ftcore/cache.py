@@ -6,6 +6,7 @@
     <cache>/environments/    one folder per built environment
     <cache>/code/            the worker's copies of ftcore and the plugins
     <cache>/streams/         tokenised data
+    <cache>/predictions/     answers of untuned models
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ftcore.errors import DiskFull, MachineError
 
 Notify = Callable[[str], None]
 
-ROOMS = ("models", "environments", "code", "streams")
+ROOMS = ("models", "environments", "code", "streams", "predictions")
 
 
 def cache_dir(room: str | None = None) -> Path:

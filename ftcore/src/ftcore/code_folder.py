@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-from ftcore.cache import atomic_folder
+from ftcore.cache import atomic_folder, locked
 
 CHILD_PARTS = (
     "__init__.py",
@@ -20,28 +20,49 @@ CHILD_PARTS = (
 
 
 def code_folder(cache: Path, plugin_package: Path) -> Path:
-    """Return ``<cache>/code/<hash>/`` holding ftcore's child side and the plugin's package."""
+    """Return ``<cache>/code/<hash>/`` holding ftcore's child side and the plugin's package.
+
+    A folder that lost files, as temporary places do, is written again.
+    """
     root = Path(__file__).parent
-    files = [*_files(root, CHILD_PARTS), *_files(plugin_package.parent, (plugin_package.name,))]
-    digest = hashlib.sha256()
-    for base, path in files:
-        digest.update(str(path.relative_to(base)).encode())
-        digest.update(path.read_bytes())
-    target = cache / "code" / digest.hexdigest()[:20]
-    if not target.exists():
-        with atomic_folder(target) as made:
-            for base, path in files:
-                name = "ftcore" if base == root else ""
-                copy = made / name / path.relative_to(base)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, copy)
+    files = {
+        **{Path("ftcore") / path.relative_to(root): path for path in _files(root, CHILD_PARTS)},
+        **{
+            path.relative_to(plugin_package.parent): path for path in _files(plugin_package, (".",))
+        },
+    }
+    contents = {str(name): path.read_bytes() for name, path in sorted(files.items())}
+    target = cache / "code" / _digest(contents)
+    with locked(target.with_name(target.name + ".lock"), purpose="copying the worker's code"):
+        if not _is_complete(target, contents):
+            with atomic_folder(target) as made:
+                for name, content in contents.items():
+                    copy = made / name
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    copy.write_bytes(content)
     return target
 
 
-def _files(base: Path, parts: tuple[str, ...]) -> list[tuple[Path, Path]]:
-    found: list[tuple[Path, Path]] = []
+def _digest(contents: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in contents.items():
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:20]
+
+
+def _is_complete(folder: Path, contents: Mapping[str, bytes]) -> bool:
+    try:
+        return all(
+            (folder / name).stat().st_size == len(content) for name, content in contents.items()
+        )
+    except OSError:
+        return False
+
+
+def _files(base: Path, parts: tuple[str, ...]) -> list[Path]:
+    found: list[Path] = []
     for part in parts:
         path = base / part
-        paths = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found += [(base, p) for p in paths if p.is_file() and "__pycache__" not in p.parts]
-    return found
+        found += [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    return [path for path in found if "__pycache__" not in path.parts]

@@ -32,7 +32,6 @@ from ftcore.engine.prepare import Prepared, prepare
 from ftcore.engine.preview import Part, preview_rows
 from ftcore.engine.run import execute, expected_bytes
 from ftcore.errors import DiskFull, UnsupportedError
-from ftcore.plugins import Plugins
 from ftcore.recipe.loading import LoadedRecipe
 from ftcore.results import EvaluationResult, RunResult, ShownPlan
 from ftcore.runs.listing import runs_root
@@ -225,10 +224,10 @@ def _live() -> Observer:
     from rich.console import Console
 
     from ftcore.display.live import LiveWatcher
-    from ftcore.display.rich_table import print_table
+    from ftcore.display.terminal import print_shown
 
     console = Console(stderr=True)
-    return LiveWatcher(console, lambda table: print_table(console, table))
+    return LiveWatcher(console, lambda shown: print_shown(console, shown))
 
 
 def _line(text: str) -> None:

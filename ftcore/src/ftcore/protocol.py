@@ -226,7 +226,7 @@ def decode(cls: type[T], data: Any, where: str = "") -> T:
     where = where or cls.__name__
     if not isinstance(data, Mapping):
         raise ProtocolViolation(f"{where}: expected an object, found {type(data).__name__}")
-    hints, required = _fields(typing.cast(type[Any], cls))
+    hints, required = _fields(cls)  # type: ignore[arg-type]  # classes are hashable
     version = data.get("version", PROTOCOL_VERSION)
     # First, since another version may well have other fields.
     if "version" in hints and version != PROTOCOL_VERSION:

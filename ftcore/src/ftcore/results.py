@@ -2,71 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 
-from ftcore.display.metric_table import TITLES, metric_table
-from ftcore.display.plan_table import plan_notes, plan_table
-from ftcore.display.table import Table
-from ftcore.display.words import figure
+from ftcore.display.facts import Facts, text_grid
+from ftcore.display.plan_facts import plan_facts, plan_notes
 from ftcore.engine.evaluate import Evaluation
 from ftcore.engine.plan import Plan
 from ftcore.engine.run import Outcome
-from ftcore.evaluation.statistics import PairedDifference
+from ftcore.report.grid import Grid
+from ftcore.report.tables import Difference, MetricTable, SliceTable
 from ftcore.runs.folder import RunFolder
 
 SHOWN_ROWS = 20
-NAN = float("nan")
-
-T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class MetricValue:
-    """A metric's value on ``n`` rows with its 95% interval; None where it is undefined."""
+class Record(Protocol):
+    """One record of `Records`."""
 
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
+    def cells(self) -> Mapping[str, str]:
+        """Return the record as texts by column."""
 
 
-class MetricTable(Mapping[str, Mapping[str, MetricValue]]):
-    """Stage ("before", "few_shot", "after") -> metric -> value; rendered as a table."""
-
-    def __init__(self, data: Mapping[str, Any], titles: Mapping[str, str] = TITLES) -> None:
-        self._data = data
-        self._titles = titles
-        self._stages = {
-            stage: {name: MetricValue(**score) for name, score in scores.items()}
-            for stage, scores in data["stages"].items()
-        }
-
-    @property
-    def main(self) -> str:
-        """The name of the metric that decides."""
-        return str(self._data["main_metric"])
-
-    def table(self) -> Table:
-        """Return values, intervals and paired differences as a table of texts."""
-        return metric_table(self._data, self._titles)
-
-    def __getitem__(self, stage: str) -> Mapping[str, MetricValue]:
-        return self._stages[stage]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stages)
-
-    def __len__(self) -> int:
-        return len(self._stages)
-
-    def __str__(self) -> str:
-        return self.table().to_text()
-
-    def _repr_html_(self) -> str:
-        return self.table().to_html()
+T = TypeVar("T", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +46,7 @@ class PredictionRow:
         return str(self.prompt[-1]["content"]) if self.prompt else ""
 
     def cells(self) -> Mapping[str, str]:
-        """Return the row as columns of a table."""
+        """Return the row as texts by column."""
         answers = {stage: text or "" for stage, text in self.answers.items()}
         return {"question": self.question, "reference": self.reference, **answers}
 
@@ -105,12 +65,12 @@ class LossPoint:
     learning_rate: float | None = None
 
     def cells(self) -> Mapping[str, str]:
-        """Return the point as columns of a table."""
+        """Return the point as texts by column."""
         values = asdict(self)
-        return {name: str(v) if name == "step" else figure(v, 4) for name, v in values.items()}
+        return {name: "" if value is None else f"{value:.4g}" for name, value in values.items()}
 
 
-class Records(Sequence[T], Generic[T]):
+class Records(Sequence[T]):
     """A list of typed records; a notebook shows the first ones as a table."""
 
     def __init__(self, items: Sequence[T]) -> None:
@@ -129,22 +89,22 @@ class Records(Sequence[T], Generic[T]):
         return len(self._items)
 
     def __repr__(self) -> str:
-        return f"Records({list(self._items)!r})"
+        return f"<{len(self._items)} records>"
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the records as dictionaries, as `pandas.DataFrame` takes them."""
+        """Return the records as dictionaries, as ``pandas.DataFrame`` takes them."""
         return [asdict(item) for item in self._items]  # type: ignore[call-overload]
 
-    def table(self, limit: int = SHOWN_ROWS) -> Table:
+    def grid(self, limit: int = SHOWN_ROWS) -> Grid:
         """Return the first ``limit`` records as a table of texts."""
-        shown = [item.cells() for item in self._items[:limit]]  # type: ignore[attr-defined]
+        shown = [item.cells() for item in self._items[:limit]]
         columns = tuple(dict.fromkeys(name for row in shown for name in row))
-        rest = len(self._items) - len(shown)
-        title = f"the first {len(shown)} of {len(self._items)}" if rest else ""
-        return Table.of(columns, ([row.get(c) for c in columns] for row in shown), title=title)
+        return text_grid(columns, ([row.get(name) for name in columns] for row in shown))
 
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        hidden = len(self._items) - SHOWN_ROWS
+        rest = f"<p>{hidden} more are not shown</p>" if hidden > 0 else ""
+        return self.grid().to_html() + rest
 
 
 class ShownPlan(Plan):
@@ -156,11 +116,11 @@ class ShownPlan(Plan):
         return cls(**{item.name: getattr(plan, item.name) for item in fields(plan)})
 
     def __str__(self) -> str:
-        return "\n".join([plan_table(self).to_text(), *plan_notes(self)])
+        return "\n".join([plan_facts(self).to_text(), *plan_notes(self)])
 
     def _repr_html_(self) -> str:
-        notes = Table.of(("",), ((note,) for note in plan_notes(self)))
-        return plan_table(self).to_html() + (notes.to_html() if notes.rows else "")
+        notes = Facts.of(("note", note) for note in plan_notes(self))
+        return plan_facts(self).to_html() + (notes.to_html() if notes.pairs else "")
 
 
 @dataclass(frozen=True)
@@ -172,34 +132,54 @@ class EvaluationResult:
 
     folder: Path
     metrics: MetricTable
+    slices: SliceTable
     reproduced: tuple[int, int] | None
 
     @classmethod
     def of(cls, done: Evaluation) -> EvaluationResult:
         """Return the result of what the engine room did."""
-        metrics = MetricTable(done.metrics, {"after": "value"})
-        return cls(done.folder.path, metrics, done.reproduced)
+        return cls(
+            done.folder.path,
+            MetricTable.from_metrics(done.metrics),
+            SliceTable.from_metrics(done.metrics),
+            done.reproduced,
+        )
 
     def predictions(self) -> Records[PredictionRow]:
         """Return every test row with its answer."""
         return read_predictions(self.folder)
 
+    def grid(self) -> Grid:
+        """Return the metrics as a table of texts; there is no before and after here."""
+        grid = self.metrics.grid()
+        columns = (replace(c, title="Value") if c.title == "After" else c for c in grid.columns)
+        return replace(grid, columns=tuple(columns))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain data."""
+        return {
+            "evaluation": str(self.folder),
+            "main_metric": self.metrics.main,
+            "metrics": {row.name: asdict(row.scores["after"]) for row in self.metrics},
+            "slices": self.slices.to_dicts(),
+            "reproduced": self.reproduced,
+        }
+
     def _repr_html_(self) -> str:
-        return self.metrics._repr_html_()
+        return self.grid().to_html()
 
 
 @dataclass(frozen=True)
 class RunResult:
     """A finished run.
 
-    ``folder`` is the run directory, ``report_path`` the report in it; ``differences`` maps a
-    baseline ("before", "few_shot") and a metric to the paired after-minus-baseline difference.
+    ``folder`` is the run directory, ``report_path`` the page of its report.
     """
 
     folder: Path
     plan: Plan
     metrics: MetricTable
-    differences: Mapping[str, Mapping[str, PairedDifference]]
+    slices: SliceTable
     report_path: Path
 
     @classmethod
@@ -208,10 +188,19 @@ class RunResult:
         return cls(
             folder=outcome.folder.path,
             plan=ShownPlan.of(outcome.prepared.plan),
-            metrics=MetricTable(outcome.metrics),
-            differences=_differences(outcome.metrics["differences"]),
+            metrics=MetricTable.from_metrics(outcome.metrics),
+            slices=SliceTable.from_metrics(outcome.metrics),
             report_path=outcome.folder.file("report.html"),
         )
+
+    @property
+    def differences(self) -> Mapping[str, Mapping[str, Difference]]:
+        """After minus each baseline ("before", "few_shot"), by metric, on the same rows."""
+        found: dict[str, dict[str, Difference]] = {}
+        for row in self.metrics:
+            for baseline, difference in row.differences.items():
+                found.setdefault(baseline, {})[row.name] = difference
+        return found
 
     def predictions(self) -> Records[PredictionRow]:
         """Return every test row with the answers before and after."""
@@ -222,8 +211,8 @@ class RunResult:
         return read_losses(self.folder)
 
     def _repr_html_(self) -> str:
-        where = Table.of(("", ""), (("run", self.folder), ("report", self.report_path)))
-        return self.metrics._repr_html_() + where.to_html()
+        where = Facts.of((("run", self.folder), ("report", self.report_path)))
+        return self.metrics.grid().to_html() + where.to_html()
 
 
 def read_predictions(folder: Path) -> Records[PredictionRow]:
@@ -241,16 +230,3 @@ def read_losses(folder: Path) -> Records[LossPoint]:
             known = {name: value for name, value in event["data"].items() if name in names}
             points.setdefault(int(event["data"]["step"]), {}).update(known)
     return Records([LossPoint(**points[step]) for step in sorted(points)])
-
-
-def _differences(data: Mapping[str, Any]) -> dict[str, dict[str, PairedDifference]]:
-    return {
-        baseline: {name: PairedDifference(**_numbers(found)) for name, found in metrics.items()}
-        for baseline, metrics in data.items()
-    }
-
-
-def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a difference, undefined numbers as NaN again."""
-    optional = ("better",)
-    return {k: NAN if v is None and k not in optional else v for k, v in found.items()}

@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
     A plugin that is broken or disabled is listed with the reason.
     """
     from ftcore.cli import output
-    from ftcore.display.table import Table
+    from ftcore.display.facts import text_grid
     from ftcore.plugins import load_plugins
 
     plugins = load_plugins()
@@ -30,7 +30,7 @@ def command(as_json: bool) -> None:
         output.show_json({"backends": found, "plugins": [_plugin(i) for i in plugins.infos]})
         return
     rows = ((b["name"], b["summary"], b["plugin"], b["environment"]) for b in found)
-    output.show_table(Table.of(("backend", "what it does", "plugin", "environment"), rows))
+    output.show(text_grid(("Backend", "What it does", "Plugin", "Environment"), rows))
     for info in plugins.infos:
         if info.state != "loaded":
             reason = f": {info.problem}" if info.problem else ""

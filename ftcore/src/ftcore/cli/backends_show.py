@@ -30,4 +30,4 @@ def command(name: str, as_json: bool) -> None:
         output.show_json({**data, "environment": environment, "capabilities": fields})
         return
     output.show_lines([f"{spec.name} {spec.version}: {spec.summary}", ""])
-    output.show_table(capability_table(spec))
+    output.show(capability_table(spec))

@@ -23,7 +23,7 @@ _SHORTEST_SECRET = 6  # characters; shorter values would blot out ordinary words
 
 
 def write_bug_report(error: BaseException, arguments: Sequence[str]) -> Path:
-    """Write ``<cache>/bugs/ft-DATE-xxxx.txt`` (else in the temporary folder) and return its path."""
+    """Write ``<cache>/bugs/ft-DATE-xxxx.txt`` (else a temporary file); return its path."""
     name = f"ft-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}.txt"
     path = _folder() / name
     text = redact("\n".join(_lines(error, arguments)) + "\n", os.environ)

@@ -66,7 +66,7 @@ def command(
     if as_json:
         output.show_json(result.to_json())
         return
-    output.show_table(result.metrics.table())
+    output.show(result.grid())
     if result.reproduced is not None:
         equal, compared = result.reproduced
         output.show_lines([f"{equal} of {compared} answers equal those that the run had kept"])

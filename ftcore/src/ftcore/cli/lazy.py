@@ -49,7 +49,9 @@ class LazyGroup(click.Group):
         if name in self.table or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         near = get_close_matches(name, self.table, n=3)
-        known = f"Did you mean {' or '.join(near)}?" if near else f"Commands: {', '.join(self.table)}"
+        known = (
+            f"Did you mean {' or '.join(near)}?" if near else f"Commands: {', '.join(self.table)}"
+        )
         raise click.UsageError(f"No such command {name!r}. {known}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,4 +1,4 @@
-"""Output of the commands: tables and lines on stdout, or one JSON document."""
+"""Output of the commands: grids, facts and lines on stdout, or one JSON document."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftcore.display.table import Table
-
 if TYPE_CHECKING:
+    from ftcore.display.facts import Facts
     from ftcore.engine.observer import Observer
+    from ftcore.report.grid import Grid
 
 
 def show_json(data: Any) -> None:
@@ -23,16 +23,16 @@ def show_json(data: Any) -> None:
     click.echo(text)
 
 
-def show_table(table: Table) -> None:
-    """Print a table: drawn on a terminal, aligned lines elsewhere."""
+def show(shown: Grid | Facts) -> None:
+    """Print a grid or facts: drawn on a terminal, aligned lines elsewhere."""
     if not sys.stdout.isatty():
-        click.echo(table.to_text())
+        click.echo(shown.to_text())
         return
     from rich.console import Console
 
-    from ftcore.display.rich_table import print_table
+    from ftcore.display.terminal import print_shown
 
-    print_table(Console(), table)
+    print_shown(Console(), shown)
 
 
 def show_lines(lines: Iterable[object]) -> None:
@@ -66,4 +66,4 @@ def observer(*, as_json: bool, quiet: bool) -> Observer:
 
     from ftcore.display.live import LiveWatcher
 
-    return LiveWatcher(Console(stderr=True), show_table)
+    return LiveWatcher(Console(stderr=True), show)

@@ -30,9 +30,7 @@ def command(
     from ftcore.engine.opening import check_recipe, open_recipe, use_plugins
 
     plugins = use_plugins()
-    changes = options.changes(
-        backend=backend, profile=profile, model=model, overrides=overrides
-    )
+    changes = options.changes(backend=backend, profile=profile, model=model, overrides=overrides)
     loaded = open_recipe(recipe, plugins, changes)
     notes = check_recipe(loaded, plugins)
     if as_json:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftcore import face
 from ftcore.cli import output
-from ftcore.display.plan_table import plan_notes, plan_table
+from ftcore.display.plan_facts import plan_facts, plan_notes
 from ftcore.display.watcher import Several
 from ftcore.engine.observer import Observer
 from ftcore.results import RunResult
@@ -32,7 +32,7 @@ def show_plan(recipe: Path, given: Mapping[str, Any], watcher: Observer, *, as_j
     if as_json:
         output.show_json({"plan": plan.to_json(), "would_be_refused": plan.machine_problems})
         return
-    output.show_table(plan_table(plan))
+    output.show(plan_facts(plan))
     output.show_lines(plan_notes(plan))
 
 
@@ -54,7 +54,7 @@ def run_and_show(
     elif quiet:
         output.show_lines([result.folder])
     else:
-        output.show_table(result.metrics.table())
+        output.show(result.metrics.grid())
         output.show_lines(_places(result, recipe))
 
 
@@ -72,7 +72,7 @@ def result_data(result: RunResult) -> dict[str, Any]:
 
 def _places(result: RunResult, recipe: Path) -> Iterator[str]:
     folder = shlex.quote(str(_short(result.folder)))
-    yield "* the metric that decides; intervals hold 95%, over the rows"
+    yield f"{result.metrics.main} decides; intervals hold 95%, by resampling the test rows"
     yield ""
     yield f"run directory  {_short(result.folder)}"
     yield f"report         {_short(result.report_path)}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(runs: Path | None, as_json: bool) -> None:
     """List the runs, newest first."""
     from ftcore.cli import output
-    from ftcore.display.table import Table
+    from ftcore.display.facts import text_grid
     from ftcore.runs.listing import list_runs, runs_root
 
     root = runs_root(runs)
@@ -29,8 +29,8 @@ def command(runs: Path | None, as_json: bool) -> None:
     elif not found:
         output.show_lines([f"there are no runs in {root}"])
     else:
-        columns = ("run", "state", "recipe", "backend", "model", "begun", "main metric")
-        output.show_table(Table.of(columns, (_cells(run) for run in found)))
+        titles = ("Run", "State", "Recipe", "Backend", "Model", "Begun", "Main metric")
+        output.show(text_grid(titles, (_cells(run) for run in found)))
 
 
 def _summary(run: RunFolder) -> dict[str, Any]:
@@ -47,13 +47,13 @@ def _summary(run: RunFolder) -> dict[str, Any]:
 
 
 def _cells(run: dict[str, Any]) -> tuple[str, ...]:
-    from ftcore.display.words import clock, figure
+    from ftcore.report import numbers
 
     recipe = f"{run['recipe']} ({run['profile']})" if run["profile"] else str(run["recipe"])
     values = run["values"]
     metric = ""
     if "after" in values:
-        before = f"{figure(values['before'])} → " if "before" in values else ""
-        metric = f"{run['metric']} {before}{figure(values['after'])}"
-    began = clock(run["created"])
+        before = f"{numbers.metric(values['before'])} → " if "before" in values else ""
+        metric = f"{run['metric']} {before}{numbers.metric(values['after'])}"
+    began = numbers.moment(run["created"])
     return (run["id"], run["state"], recipe, run["backend"], run["model"], began, metric)

@@ -27,8 +27,8 @@ def command(run: str, runs: Path | None, as_json: bool) -> None:
     RUN is a run's id, the beginning of it, `last`, or its folder.
     """
     from ftcore.cli import output
-    from ftcore.display.metric_table import metric_table
-    from ftcore.display.table import Table
+    from ftcore.display.facts import Facts
+    from ftcore.report import MetricTable
     from ftcore.runs.listing import find_run, runs_root
 
     found = find_run(run, runs_root(runs))
@@ -36,9 +36,9 @@ def command(run: str, runs: Path | None, as_json: bool) -> None:
     if as_json:
         output.show_json(_data(found, metrics))
         return
-    output.show_table(Table.of(("", ""), _facts(found), title=found.path.name))
+    output.show(Facts.of(_facts(found), found.path.name))
     if metrics:
-        output.show_table(metric_table(metrics))
+        output.show(MetricTable.from_metrics(metrics).grid())
 
 
 def _data(run: RunFolder, metrics: dict[str, Any] | None) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _progress(run: RunFolder) -> dict[str, Any] | None:
 
 
 def _facts(run: RunFolder) -> Iterator[tuple[str, str]]:
-    from ftcore.display.words import clock, duration
+    from ftcore.report.numbers import duration, moment
 
     manifest = run.manifest()
     stage = f", in stage {manifest.stage}" if manifest.stage else ""
@@ -73,7 +73,7 @@ def _facts(run: RunFolder) -> Iterator[tuple[str, str]]:
     yield "recipe", f"{manifest.recipe}{profile}, seed {manifest.seed}"
     yield "backend", manifest.backend
     yield "model", manifest.model
-    yield "begun", clock(manifest.created)
+    yield "begun", moment(manifest.created)
     if manifest.finished:
         yield "took", duration(manifest.finished - manifest.created)
     progress = _progress(run)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ftcore.backends import BackendSpec
-from ftcore.display.table import Table
+from ftcore.display.facts import text_grid
 from ftcore.engine.capabilities import BACKEND_FIELDS
 from ftcore.recipe.fields import leaf_fields
 from ftcore.recipe.not_yet import NOT_YET
 from ftcore.recipe.schema import Recipe
+from ftcore.report.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ def capability_lines(spec: BackendSpec) -> Iterator[CapabilityLine]:
     """
     leaves = leaf_fields(Recipe)
     for path in BACKEND_FIELDS:
-        declared = [key.partition("=")[2] for key in spec.capabilities if key.startswith(f"{path}=")]
+        declared = [
+            key.partition("=")[2] for key in spec.capabilities if key.startswith(f"{path}=")
+        ]
         # The type of a choice field, in words, has its values between quotes.
         values = list(dict.fromkeys([*leaves[path].type.split('"')[1::2], *declared]))
         differ = declared or any(_waits(path, value) for value in values)
@@ -39,8 +42,9 @@ def capability_lines(spec: BackendSpec) -> Iterator[CapabilityLine]:
             yield _line(spec, path, value)
 
 
-def capability_table(spec: BackendSpec) -> Table:
+def capability_table(spec: BackendSpec) -> Grid:
     """Return the lines as a table of texts."""
+    titles = ("Recipe field", "State", "Devices", "Note")
     rows = (
         (
             line.field if line.value is None else f"{line.field} = {line.value}",
@@ -50,7 +54,7 @@ def capability_table(spec: BackendSpec) -> Table:
         )
         for line in capability_lines(spec)
     )
-    return Table.of(("recipe field", "state", "devices", "note"), rows)
+    return text_grid(titles, rows)
 
 
 def _line(spec: BackendSpec, path: str, value: str | None) -> CapabilityLine:

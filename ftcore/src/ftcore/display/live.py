@@ -10,19 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from ftcore.display.plan_table import plan_notes, plan_table
+from ftcore.display.facts import Facts
+from ftcore.display.plan_facts import plan_facts, plan_notes
 from ftcore.display.progress import PHASE_TITLES, StageProgress, Tracker, remark
-from ftcore.display.table import Table
 from ftcore.display.watcher import Watcher
-from ftcore.display.words import duration
 from ftcore.engine.plan import Plan
 from ftcore.protocol import Event
+from ftcore.report.numbers import duration
 
 
 class LiveWatcher(Watcher):
-    """Draws on ``console``; ``show`` prints tables that are to stay (the plan)."""
+    """Draws on ``console``; ``show`` prints what is to stay (the plan)."""
 
-    def __init__(self, console: Console, show: Callable[[Table], None]) -> None:
+    def __init__(self, console: Console, show: Callable[[Facts], None]) -> None:
         self._show = show
         self._tracker = Tracker()
         self._task: TaskID | None = None
@@ -62,7 +62,7 @@ class LiveWatcher(Watcher):
     def planned(self, plan: Plan) -> None:
         """Print the plan; the bar makes room for it."""
         self._progress.stop()
-        self._show(plan_table(plan))
+        self._show(plan_facts(plan))
         self._progress.start()
         for note in plan_notes(plan):
             self._print(note)

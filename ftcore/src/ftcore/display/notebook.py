@@ -7,12 +7,12 @@ import time
 from html import escape
 from typing import Any
 
-from ftcore.display.plan_table import plan_notes, plan_table
+from ftcore.display.plan_facts import plan_facts, plan_notes
 from ftcore.display.progress import PHASE_TITLES, StageProgress, Tracker, remark
 from ftcore.display.watcher import Watcher
-from ftcore.display.words import duration
 from ftcore.engine.plan import Plan
 from ftcore.protocol import Event
+from ftcore.report.numbers import duration
 
 REDRAW_SECONDS = 0.5
 KEPT_LINES = 8
@@ -29,10 +29,11 @@ class NotebookWatcher(Watcher):
     """Redraws its output: the phases, the newest notices and a bar for each stage."""
 
     def __init__(self) -> None:
-        from IPython.display import HTML, display
+        from IPython import display
 
-        self._html = HTML
-        self._display = display
+        # IPython's own functions have no types.
+        self._html: Any = display.HTML
+        self._display: Any = display.display
         self._handle: Any = None
         self._tracker = Tracker()
         self._phase = ""
@@ -52,7 +53,7 @@ class NotebookWatcher(Watcher):
     def planned(self, plan: Plan) -> None:
         """Show the plan as an output of its own."""
         notes = "".join(f"<div>{escape(note)}</div>" for note in plan_notes(plan))
-        self._display(self._html(plan_table(plan).to_html() + notes))
+        self._display(self._html(plan_facts(plan).to_html() + notes))
 
     def started(self, run_folder: str) -> None:
         """Show where the run is."""
@@ -93,7 +94,9 @@ class NotebookWatcher(Watcher):
 
 def _bar(stage: StageProgress) -> str:
     done, total = (1, 1) if stage.finished else (stage.done, stage.total)
-    bar = f'<progress value="{done}" max="{total}"></progress>' if total else "<progress></progress>"
+    bar = (
+        f'<progress value="{done}" max="{total}"></progress>' if total else "<progress></progress>"
+    )
     amount = f"{stage.done}/{stage.total} {stage.unit}" if stage.total else ""
     left = stage.seconds_left()
     clock = duration(stage.seconds)

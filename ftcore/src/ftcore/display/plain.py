@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ftcore.display.plan_table import plan_notes, plan_table
+from ftcore.display.plan_facts import plan_facts, plan_notes
 from ftcore.display.progress import PHASE_TITLES, StageProgress, Tracker, remark
 from ftcore.display.watcher import Watcher
 from ftcore.engine.plan import Plan
@@ -38,7 +38,7 @@ class PlainWatcher(Watcher):
 
     def planned(self, plan: Plan) -> None:
         """Write the plan."""
-        self._show(plan_table(plan).to_text())
+        self._show(plan_facts(plan).to_text())
         for note in plan_notes(plan):
             self._show(note)
 

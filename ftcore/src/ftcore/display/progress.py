@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ftcore.display.words import duration
 from ftcore.protocol import Event
+from ftcore.report.numbers import duration
 
 STAGE_TITLES = {
     "before": "answering before training",

@@ -14,7 +14,6 @@ from ftcore.plugins import Plugins
 from ftcore.protocol import Event
 
 
-
 class Watcher(Observer):
     """An observer that holds something (a terminal, a file) while the run lasts."""
 
@@ -98,4 +97,3 @@ class Several(Watcher):
         """Pass on the metrics."""
         for observer in self._observers:
             observer.scored(metrics)
-

@@ -61,8 +61,8 @@ BACKEND_FIELDS = (
     "launch.threads",
 )
 
-# Values that ask for nothing: a backend need not know the feature to honour its absence.
-ABSENT = (None, False, "none")
+# "Off" asks nothing of a backend that does not know the feature; "no shuffling" does.
+MEANT_WHEN_FALSE = ("train.shuffle",)
 # Fields of features that are off unless another field turns them on.
 DEPENDS = {
     "train.freeze.last_layers": ("train.method", "freeze"),
@@ -110,9 +110,10 @@ def check_capabilities(
                 machine.append(_wrong_device(path, value, capability.devices, device))
     if refused:
         raise UnsupportedError(
-            f"backend {spec.name} cannot run this recipe as it is", problems=refused
+            f"backend {spec.name} cannot run this recipe as it is",
+            problems=[loaded.placed(problem) for problem in refused],
         )
-    return CapabilityNotes(approximate, machine)
+    return CapabilityNotes(approximate, [loaded.placed(problem) for problem in machine])
 
 
 def _values(loaded: LoadedRecipe, path: str) -> list[object]:
@@ -120,7 +121,8 @@ def _values(loaded: LoadedRecipe, path: str) -> list[object]:
     if switch and field_value(loaded, switch[0]) != switch[1]:
         return []
     value = field_value(loaded, path)
-    if value in ABSENT:
+    # By identity: 0 equals False, but a seed or a rate of 0 asks for something.
+    if value is None or value == "none" or (value is False and path not in MEANT_WHEN_FALSE):
         return []
     return list(value) if isinstance(value, list) and path == "export.formats" else [value]
 
@@ -130,7 +132,8 @@ def _refusal(
 ) -> Problem:
     able = [o.name for o in others if o.capability(path, value).state in ("exact", "approximate")]
     fix = f"backends that can: {', '.join(able)}" if able else "no installed backend can"
-    return Problem(f"{spec.name} does not support {path} = {value!r}: {note}", field=path, fix=fix)
+    message = f"{spec.name} does not support {path} = {value!r}: {note}"
+    return Problem(message, field=path, fix=fix, code="unsupported.field")
 
 
 def _needs_consent(spec: BackendSpec, path: str, note: str) -> Problem:
@@ -138,6 +141,7 @@ def _needs_consent(spec: BackendSpec, path: str, note: str) -> Problem:
         f"{spec.name} does {path} only approximately: {note}",
         field=path,
         fix=f'add "{path}" to accept_approximate',
+        code="unsupported.needs-consent",
     )
 
 
@@ -146,4 +150,5 @@ def _wrong_device(path: str, value: object, devices: tuple[str, ...], device: st
         f"{path} = {value!r} needs {' or '.join(devices)}; this run is on {device}",
         field=path,
         fix=f"choose another value for {path}, or a machine with {devices[0]}",
+        code="unsupported.device",
     )

@@ -66,12 +66,15 @@ def memory_mib(facts: ModelFacts, settings: TrainSettings, *, dtype: str, longes
 
 
 def read_rates(cache: Path) -> dict[str, float]:
-    """Return the measured training rates of this machine, in tokens per second."""
-    path = cache / RATES_FILE
-    if not path.exists():
+    """Return the measured training rates of this machine, in tokens per second.
+
+    A damaged file counts as none: an estimate is not worth refusing a run for.
+    """
+    try:
+        data: dict[str, Any] = json.loads((cache / RATES_FILE).read_text(encoding="utf-8"))
+        return {key: float(value) for key, value in data.items() if float(value) > 0}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return {key: float(value) for key, value in data.items()}
 
 
 def remember_rate(cache: Path, key: str, tokens_per_second: float) -> None:

@@ -17,13 +17,12 @@ from ftcore.data.rows import Row
 from ftcore.engine.capabilities import check_capabilities
 from ftcore.engine.inputs import read_inputs
 from ftcore.engine.observer import Observer
+from ftcore.engine.place import place
 from ftcore.engine.prepare import find_model, render_options
 from ftcore.engine.prompts import write_requests
 from ftcore.engine.run import SPARE_BYTES, recorded_end
 from ftcore.engine.scoring import read_predictions, score_run
 from ftcore.engine.settings import decoding, model_ref, train_settings
-from ftcore.environments.adopt import adopt
-from ftcore.environments.build import ensure
 from ftcore.environments.environment import Environment
 from ftcore.errors import DataError, ModelError, ProtocolViolation, UnsupportedError
 from ftcore.launcher import Launcher, Observers
@@ -162,15 +161,6 @@ def _device(loaded: LoadedRecipe, spec: BackendSpec, plugins: Plugins) -> str:
     return device
 
 
-def place(
-    spec: BackendSpec, device: str, *, python: str | None, offline: bool, observer: Observer
-) -> Environment:
-    """Return the environment to work in: the user's own Python, or the one ft builds."""
-    if python is not None:
-        return adopt(python, spec.environment, device=device, notify=observer.notice)
-    return ensure(spec.environment, device=device, offline=offline, notify=observer.notice)
-
-
 def _same_base(target: Target, model: ResolvedModel) -> None:
     """An adapter belongs to the exact weights that it was trained on."""
     if target.fingerprint is not None and model.fingerprint != target.fingerprint:
@@ -239,7 +229,14 @@ def _job(
 def _unused_settings(loaded: LoadedRecipe, facts: ModelFacts, renderer: Renderer) -> Any:
     """Return training settings: every job carries some, a generate stage reads none of them."""
     order = plan_order(
-        1, batch_size=1, accumulation=1, world_size=1, epochs=1, max_steps=None, seed=0, shuffle=False
+        1,
+        batch_size=1,
+        accumulation=1,
+        world_size=1,
+        epochs=1,
+        max_steps=None,
+        seed=0,
+        shuffle=False,
     )
     return train_settings(loaded, facts, order, renderer.pad_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from ftcore.data.stream import Stream
@@ -38,8 +39,16 @@ class ReceiptCheck:
             )
         self.seen += 1
 
-    def finish(self, steps: int, order: Order) -> None:
-        """Check that every micro-batch of the ``steps`` done left a receipt."""
+    def finish(self, steps: int, order: Order, *, early: bool = False) -> None:
+        """Check that training went its whole way and that every micro-batch left a receipt.
+
+        ``steps`` are those done; ``early`` says that the recipe lets training end before the plan.
+        """
+        if steps != order.steps and not (early and 0 < steps < order.steps):
+            raise ReceiptMismatch(
+                f"the engine did {steps} of {order.steps} planned steps",
+                hint="this is a defect of the backend; report it with the run directory",
+            )
         due = sum(1 for step, _, _, _ in order.iter_micro_batches() if step < steps)
         if self.seen != due:
             raise ReceiptMismatch(
@@ -48,6 +57,7 @@ class ReceiptCheck:
             )
 
 
+# Field of `recipe_fields` in engine_config.json -> attribute of TrainSettings.
 PLANNED = {
     "train.max_steps": "steps",
     "train.batch_size": "batch_size",
@@ -61,25 +71,38 @@ PLANNED = {
     "train.warmup_steps": "warmup_steps",
     "train.gradient_checkpointing": "gradient_checkpointing",
     "train.seed": "seed",
+    "train.scheduler": "scheduler",
+    "train.precision": "precision",
+    "train.lora.rank": "lora.rank",
+    "train.lora.alpha": "lora.alpha",
+    "train.lora.dropout": "lora.dropout",
+    "train.lora.rslora": "lora.rslora",
+    "train.lora.dora": "lora.dora",
     "trainable_parameters": "trainable_parameters",
 }
 
 
-def check_effective(effective: dict[str, Any] | None, settings: TrainSettings) -> None:
+def check_effective(effective: Any, settings: TrainSettings) -> None:
     """Compare the engine's own configuration, as it ran, with the plan, field by field.
 
-    Raises `EffectiveConfigMismatch` naming every field that differs or is missing.
+    Raises `EffectiveConfigMismatch` naming every field that differs or is missing, and
+    `ProtocolViolation` for what is no such configuration.
     """
-    fields = (effective or {}).get("recipe_fields")
+    fields = effective.get("recipe_fields") if isinstance(effective, dict) else None
     if not isinstance(fields, dict):
         raise ProtocolViolation("engine_config.json has no recipe_fields")
     wrong = [
-        f"{field}: planned {getattr(settings, name)!r}, the engine used {fields.get(field)!r}"
-        for field, name in PLANNED.items()
-        if field not in fields or fields[field] != getattr(settings, name)
+        f"{field}: planned {planned!r}, the engine used {fields.get(field)!r}"
+        for field, planned in planned_fields(settings).items()
+        if field not in fields or fields[field] != planned
     ]
     if wrong:
         raise EffectiveConfigMismatch(
             "the engine did not run what was planned: " + "; ".join(wrong),
             hint="this is a defect of the backend; report it with the run directory",
         )
+
+
+def planned_fields(settings: TrainSettings) -> dict[str, Any]:
+    """Return what every engine must report to have used, by recipe field."""
+    return {field: attrgetter(name)(settings) for field, name in PLANNED.items()}

@@ -10,7 +10,7 @@ from ftcore.data.leakage import find_leakage
 from ftcore.data.read import ReadReport, read_rows, require
 from ftcore.data.rows import Row
 from ftcore.data.split import limit_rows, split_rows
-from ftcore.errors import Problem
+from ftcore.errors import DataError, Problem
 from ftcore.recipe.loading import LoadedRecipe
 from ftcore.recipe.schema import DataSection, Sources
 
@@ -56,7 +56,8 @@ def read_part(loaded: LoadedRecipe, sources: Sources, *, test: bool = False) -> 
 def read_inputs(loaded: LoadedRecipe) -> Inputs:
     """Read and split every part of the recipe's data.
 
-    Raises one `DataError` that lists the problems of the first part that has any.
+    Raises one `DataError` that lists the problems of the first part that has any, or says that no
+    test row is in the slice that decides.
     """
     data = loaded.recipe.data
     formats: dict[str, str] = {}
@@ -80,6 +81,7 @@ def read_inputs(loaded: LoadedRecipe) -> Inputs:
         seed=data.split.seed,
     )
     test = [*part("test", data.test, test=True), *split.test]
+    require_main_slice(loaded, test)
     train = limit_rows(split.train, data.limit, data.split.seed)
     few_shot = loaded.recipe.evaluation.few_shot
     examples = part("few_shot", few_shot, test=False)
@@ -87,3 +89,23 @@ def read_inputs(loaded: LoadedRecipe) -> Inputs:
     warnings += find_leakage(train, test, group=data.split.group).problems
     limit = loaded.recipe.evaluation.limit
     return Inputs(train, validation, limit_rows(test, limit), examples, formats, warnings)
+
+
+def require_main_slice(loaded: LoadedRecipe, test: list[Row]) -> None:
+    """Raise `DataError` when no test row is in ``evaluation.main_slice``: nothing would decide."""
+    wanted = loaded.recipe.evaluation.main_slice
+    if not wanted or not test:
+        return
+    field, _, value = wanted.partition("=")
+    found = sorted({str(row.fields[field]) for row in test if row.fields.get(field) is not None})
+    if value in found:
+        return
+    there = f"its values there: {', '.join(found[:10])}" if found else "no row has that field"
+    message = f'no test row has {field} = "{value}"'
+    problem = Problem(message, field="evaluation.main_slice", fix=there, code="data.main-slice")
+    raise DataError(
+        f"{message}, the slice that decides",
+        hint=there,
+        code="data.main-slice",
+        problems=[loaded.placed(problem)],
+    )

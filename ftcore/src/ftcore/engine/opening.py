@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftcore.data.formats import register_format
+from ftcore.engine.capabilities import check_capabilities
+from ftcore.environments.accelerator import detect_accelerator
 from ftcore.errors import Problem, RecipeError
 from ftcore.evaluation.metric import get_metric, register
 from ftcore.plugins import Plugins, load_plugins
@@ -101,8 +103,22 @@ def _unknown_metrics(names: Sequence[str]) -> list[Problem]:
             get_metric(name)
         except RecipeError as error:
             problems.append(
-                Problem(
-                    error.message, field="evaluation.metrics", fix=error.hint, code=error.code
-                )
+                Problem(error.message, field="evaluation.metrics", fix=error.hint, code=error.code)
             )
     return problems
+
+
+def check_recipe(loaded: LoadedRecipe, plugins: Plugins) -> list[str]:
+    """Hold a recipe against its backend and this machine, as a run would; nothing is read.
+
+    Returns what a run would remark or refuse here. Raises `UnsupportedError` for what the backend
+    cannot do.
+    """
+    spec = plugins.backend(loaded.recipe.default_backend)
+    device = detect_accelerator(loaded.recipe.launch.device).kind
+    others = [other for other in plugins.backends().values() if other.name != spec.name]
+    notes = check_capabilities(loaded, spec, others, device)
+    return [
+        *(f"approximate, as accepted: {text}" for text in notes.approximate),
+        *(f"would be refused here: {problem}" for problem in notes.machine),
+    ]

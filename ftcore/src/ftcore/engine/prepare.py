@@ -114,7 +114,16 @@ def make_stream(loaded: LoadedRecipe, inputs: Inputs, renderer: Renderer, notify
     data = loaded.recipe.data
     stream.account.require(0.0 if data.overlong == "error" else data.allow_lost)
     if len(stream.lengths("train")) == 0:
-        raise DataError("no training row is left", hint="look at `ft data check`")
+        raise DataError(
+            "no training row is left", hint="look at `ft data check`", code="data.no-rows"
+        )
+    if loaded.recipe.train.validation.every_steps and len(stream.lengths("validation")) == 0:
+        raise DataError(
+            "there is no validation row to measure a loss on",
+            hint="raise data.split.validation, give data.validation, or leave "
+            "train.validation.every_steps out",
+            code="data.no-validation",
+        )
     return stream
 
 

@@ -62,9 +62,7 @@ def preview_rows(
     return found
 
 
-def _rendered(
-    rows: Sequence[Row], renderer: Renderer, size: int
-) -> Iterator[tuple[Row, Rendered]]:
+def _rendered(rows: Sequence[Row], renderer: Renderer, size: int) -> Iterator[tuple[Row, Rendered]]:
     for start in range(0, len(rows), size):
         chunk = rows[start : start + size]
         yield from zip(chunk, renderer.render_many([row.messages for row in chunk]), strict=True)

@@ -10,16 +10,18 @@ from typing import Any
 
 from ftcore.cache import cache_dir, require_disk
 from ftcore.code_folder import code_folder
+from ftcore.engine.baselines import keep_baselines, reuse_baselines
 from ftcore.engine.estimates import BYTES, remember_rate
-from ftcore.engine.guarantees import ReceiptCheck, check_effective
+from ftcore.engine.guarantees import ReceiptCheck
 from ftcore.engine.job import write_job
 from ftcore.engine.observer import Observer
+from ftcore.engine.place import place
 from ftcore.engine.prepare import Prepared, padded_tokens
+from ftcore.engine.result_check import check_result
 from ftcore.engine.scoring import score_run
-from ftcore.environments.build import ensure
 from ftcore.environments.environment import Environment
-from ftcore.errors import FtError, ProtocolViolation, UnsupportedError
-from ftcore.launcher import Launcher, Observers, Stopped
+from ftcore.errors import FtError, UnsupportedError
+from ftcore.launcher import Launcher, Observers, Stopped, sigterm_as_stop
 from ftcore.protocol import Event, Job, Result, write_json
 from ftcore.recipe.resolved import dump_resolved
 from ftcore.runs.folder import RunFolder
@@ -53,29 +55,37 @@ def execute(
             + "; ".join(prepared.plan.machine_problems)
         )
     require_disk(runs.absolute(), expected_bytes(prepared), "the run")
-    observer.phase("environment")
-    environment = ensure(
-        prepared.spec.environment,
-        device=prepared.device,
-        python=python,
-        offline=offline,
-        notify=observer.notice,
-    )
-    run = open_run(prepared, runs)
-    observer.started(str(run.path))
-    with run.lock(), recorded_end(run), environment.lease() as lease:
-        write_used(run, prepared, environment)
-        job = write_job(run, prepared, evaluator=evaluator or prepared.spec.evaluator)
-        observer.phase("work")
-        run.update(state="running")
-        result = _work(run, prepared, environment, observer, () if lease is None else (lease,), job)
-        observer.phase("score")
-        metrics = score_run(run, prepared.loaded, prepared.inputs.test)
-        observer.scored(metrics)
-        run.update(state="finished", stage=None)
-        observer.phase("report")
-        write_reports(run)
+    with sigterm_as_stop():
+        observer.phase("environment")
+        environment = place(
+            prepared.spec, prepared.device, python=python, offline=offline, observer=observer
+        )
+        run = create_run(prepared, runs)
+        with run.lock(), recorded_end(run), environment.lease() as lease:
+            observer.started(str(run.path))
+            write_recipe(run, prepared)
+            write_used(run, prepared, environment)
+            job = write_job(run, prepared, evaluator=evaluator or prepared.spec.evaluator)
+            identity = answer_identity(prepared, environment)
+            job = reuse_baselines(run, job, identity=identity, notify=observer.notice)
+            observer.phase("work")
+            run.update(state="running")
+            lease_fds = () if lease is None else (lease,)
+            result = _work(run, prepared, environment, observer, lease_fds, job)
+            keep_baselines(job, identity=identity)
+            observer.phase("score")
+            metrics = score_run(run, prepared.loaded, prepared.inputs.test)
+            observer.scored(metrics)
+            run.update(state="finished", stage=None)
+            observer.phase("report")
+            write_reports(run)
     return Outcome(run, prepared, result, metrics)
+
+
+def answer_identity(prepared: Prepared, environment: Environment) -> str:
+    """Return what, besides prompts and decoding, decides the untuned model's answers."""
+    code = code_folder(cache_dir(), prepared.spec.package).name
+    return f"{prepared.model.fingerprint} {environment.key} {code}"
 
 
 def expected_bytes(prepared: Prepared) -> int:
@@ -89,21 +99,24 @@ def expected_bytes(prepared: Prepared) -> int:
     return adapter * 3 + checkpoints + merged + SPARE_BYTES
 
 
-def open_run(prepared: Prepared, runs: Path) -> RunFolder:
-    """Make the run directory with the recipe as given and as resolved."""
-    loaded = prepared.loaded
-    run = RunFolder.create(
+def create_run(prepared: Prepared, runs: Path) -> RunFolder:
+    """Make the run directory."""
+    return RunFolder.create(
         runs,
-        recipe=loaded.recipe.name,
-        profile=loaded.profile,
+        recipe=prepared.loaded.recipe.name,
+        profile=prepared.loaded.profile,
         backend=prepared.spec.name,
         model=prepared.model.id,
-        seed=loaded.recipe.train.seed,
+        seed=prepared.loaded.recipe.train.seed,
     )
+
+
+def write_recipe(run: RunFolder, prepared: Prepared) -> None:
+    """Write the recipe as given and as resolved, and the plan."""
+    loaded = prepared.loaded
     run.file("recipe.toml").write_text(loaded.text, encoding="utf-8")
     run.file("resolved.toml").write_text(dump_resolved(loaded), encoding="utf-8")
     write_json(prepared.plan.to_json(), run.file("plan.json"))
-    return run
 
 
 def write_used(run: RunFolder, prepared: Prepared, environment: Environment) -> None:
@@ -163,34 +176,12 @@ def _work(
         observer.event(event)
 
     result = launcher.run(job, Observers(on_event, check, observer.notice), lease_fds=lease_fds)
-    check_result(run, prepared, result, check)
-    return result
-
-
-def check_result(run: RunFolder, prepared: Prepared, result: Result, check: ReceiptCheck) -> None:
-    """Hold the result against the plan: receipts, effective configuration, artifacts."""
-    train = result.stages.get("train")
-    if train is None:
-        raise ProtocolViolation("the result has no train stage")
-    check.finish(int(train["steps"]), prepared.order)
-    check_effective(run.read_json("engine_config.json"), prepared.settings)
-    if not any(run.file("adapter").glob("*.safetensors")):
-        raise ProtocolViolation("the trainer left no adapter")
-    for name, made in result.stages.get("export", {}).items():
-        if not Path(made["path"]).exists():
-            raise ProtocolViolation(f"the exporter left no {name}")
-    write_json(
-        {"micro_batches": check.seen, "planned": check.planned, "equal": True},
-        run.file("receipts.json"),
-    )
-    seconds = float(train.get("seconds") or 0.0)
-    if seconds > 0 and int(train["steps"]) == prepared.order.steps:
-        tokens = padded_tokens(
-            prepared.order,
-            prepared.stream.lengths("train"),
-            prepared.settings.padding_multiple,
-        )
+    seconds = check_result(run, prepared, job, result, check)
+    if seconds > 0:
+        lengths = prepared.stream.lengths("train")
+        tokens = padded_tokens(prepared.order, lengths, prepared.settings.padding_multiple)
         remember_rate(cache_dir(), prepared.rate_key, tokens / seconds)
+    return result
 
 
 def write_reports(run: RunFolder) -> None:

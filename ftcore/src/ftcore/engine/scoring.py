@@ -40,7 +40,9 @@ def main_metric(loaded: LoadedRecipe) -> str:
 
 def read_predictions(path: Path) -> dict[str, str]:
     """Return row id -> answer of a predictions file."""
-    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    # Not splitlines(): an answer may hold U+2028 and its like, which JSON leaves as they are.
+    text = path.read_text(encoding="utf-8")
+    lines = (json.loads(line) for line in text.split("\n") if line)
     return {line["row_id"]: line["text"] for line in lines}
 
 
@@ -56,10 +58,11 @@ def examples(rows: Sequence[Row], predictions: dict[str, str]) -> list[Example]:
 def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict[str, Any]:
     """Score every stage that left predictions; writes and returns ``metrics.json``.
 
-    Its keys: ``main`` (the deciding metric on the deciding slice: ``metric``, ``slice``, ``stages``,
-    ``differences``); ``main_metric``; ``stages`` (stage -> metric -> value, interval, n); ``differences``
-    (baseline -> metric -> paired after-minus-baseline difference with interval); ``slices`` (field
-    -> value -> stage -> metric); ``scores`` (per-row counts, for later comparisons).
+    Its keys: ``main`` (the deciding metric on the deciding slice: ``metric``, ``slice``,
+    ``stages``, ``differences``); ``main_metric``; ``stages`` (stage -> metric -> value, interval,
+    n); ``differences`` (baseline -> metric -> paired after-minus-baseline difference with
+    interval); ``slices`` (field -> value -> stage -> metric); ``scores`` (per-row counts, for later
+    comparisons).
     """
     evaluation = loaded.recipe.evaluation
     scored: dict[str, Scores] = {}
@@ -139,7 +142,9 @@ def write_rows(run: RunFolder, rows: Sequence[Row], paired: dict[str, list[Examp
         stage: {example.row_id: example.prediction for example in found}
         for stage, found in paired.items()
     }
-    with (run.file("predictions") / "rows.jsonl").open("w", encoding="utf-8") as file:
+    with (run.file("predictions") / "rows.jsonl").open(
+        "w", encoding="utf-8", errors="backslashreplace"
+    ) as file:
         for row in rows:
             line = {
                 "row_id": row.row_id,

@@ -56,7 +56,8 @@ def train_settings(
     train = loaded.recipe.train
     warmup = train.warmup_steps
     if warmup is None:
-        warmup = math.ceil(train.warmup_ratio * order.steps)
+        # 7.000000000000001 steps come from floating point, not from the recipe.
+        warmup = math.ceil(train.warmup_ratio * order.steps - 1e-6)
     return TrainSettings(
         method=train.method,
         loss=train.loss,

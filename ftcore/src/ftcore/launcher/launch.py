@@ -105,9 +105,7 @@ class Launcher:
             raise Stopped(signals.exit_code, result_if_any(folder))
         return classify(process.returncode, folder)
 
-    def _started(
-        self, job: Job, folder: Path, lease_fds: Sequence[int]
-    ) -> subprocess.Popen[bytes]:
+    def _started(self, job: Job, folder: Path, lease_fds: Sequence[int]) -> subprocess.Popen[bytes]:
         env = {**worker_environment(self.home, job.threads), MARK: str(folder)}
         try:
             return self.start(

@@ -155,15 +155,9 @@ def _outside(plan: Mapping[str, Any], job: Mapping[str, Any] | None) -> tuple[st
     if job and job["engine_options"]:
         found.append(f"engine options of the recipe: {', '.join(sorted(job['engine_options']))}")
     if device != "cpu":
-        found.append(
-            f"the arithmetic of {device} kernels: the same data, order and settings need "
-            "not give the same bits on another engine"
-        )
+        found.append(f"the last bits of {device} kernels (equality is promised for fp32 on a CPU)")
     elif settings["precision"] != "fp32":
-        found.append(
-            f"the arithmetic of {settings['precision']}: bit-identity between engines is "
-            "a promise for fp32"
-        )
+        found.append(f"the last bits of {settings['precision']} (equality is promised for fp32)")
     return tuple(found)
 
 

@@ -188,8 +188,7 @@ def _draw_small(axes: Any, name: str, points: Points) -> None:
     marker = "o" if len(steps) == 1 else None
     axes.plot(steps, values, color=COLOURS[name], linewidth=1.2, marker=marker, markersize=3)
     axes.set_title("learning rate" if name == "rate" else "gradient norm")
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
-    axes.yaxis.get_offset_text().set_fontsize(8)
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
     axes.locator_params(axis="y", nbins=3)
     axes.set_ylim(bottom=0)
     _whole_steps(axes)

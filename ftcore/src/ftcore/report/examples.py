@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 K = TypeVar("K")
-Outcome = Literal["better", "worse", "same", "unscored"]
-WORDS: dict[Outcome, str] = {
-    "better": "better",
-    "worse": "worse",
-    "same": "unchanged",
-    "unscored": "no score of its own",
-}
+Outcome = Literal["better", "worse", "same"]
+WORDS: dict[Outcome, str] = {"better": "better", "worse": "worse", "same": "unchanged"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +17,8 @@ class ShownExample:
     """One test row with every answer; ``number`` counts test rows from 1.
 
     ``question`` is the prompt's last user turn, ``turns`` the number of the prompt's user turns;
-    ``scores`` the main metric on this row alone (None where it is undefined).
+    ``scores`` the main metric on this row alone (None where it is undefined); where the outcome
+    was judged by equality with the reference instead, ``equal`` says which answers equal it.
     """
 
     number: int
@@ -33,6 +29,7 @@ class ShownExample:
     reference: str
     answers: Mapping[str, str | None]
     scores: Mapping[str, float | None]
+    equal: Mapping[str, bool]
     outcome: Outcome | None
 
 
@@ -41,12 +38,14 @@ class Examples:
     """The chosen rows in the order of the test file, out of ``total``.
 
     ``counts`` says how many of all test rows had each outcome, empty where there is nothing to
-    compare with; then the rows are evenly spaced over the file.
+    compare with; then the rows are evenly spaced over the file. ``undefined`` is the number of
+    rows on which the main metric is undefined in one of the two stages.
     """
 
     shown: tuple[ShownExample, ...]
     total: int
     counts: Mapping[Outcome, int]
+    undefined: int
     baseline: str | None
 
 
@@ -56,29 +55,30 @@ def choose_examples(
     """Choose ``wanted`` rows of ``predictions/rows.jsonl``.
 
     Rows are grouped by whether the main metric on the row alone is better, worse or the same
-    after training as before (else as few-shot). Each group gets a share in proportion to its
-    size, at least one; inside a group the rows are evenly spaced over the test file.
+    after training as before (else as few-shot); where the row alone leaves it undefined (F1 of a
+    row without anything to find), equality with the reference decides. Each group gets a share in
+    proportion to its size, at least one; inside a group the rows are evenly spaced.
     """
-    values = _row_values(metrics)
+    values, sign = _row_values(metrics), _sign(metrics)
     baseline = next((stage for stage in ("before", "few_shot") if stage in values), None)
-    compared = baseline is not None and "after" in values
-    outcomes: list[Outcome | None] = [None] * len(rows)
-    if compared and baseline is not None:
-        sign = 1 if _higher_is_better(metrics) else -1
-        first, second = values[baseline], values["after"]
-        outcomes = [_outcome(first.get(r["row_id"]), second.get(r["row_id"]), sign) for r in rows]
-    groups: dict[Outcome | None, list[int]] = {}
-    for number, outcome in enumerate(outcomes):
-        groups.setdefault(outcome, []).append(number)
+    pair = (baseline, "after") if baseline is not None and "after" in values else None
+    seen = [_example(number, row, values, pair, sign) for number, row in enumerate(rows)]
+    groups: dict[Outcome | None, list[ShownExample]] = {}
+    for example in seen:
+        groups.setdefault(example.outcome, []).append(example)
     shares = shared_out(wanted, {outcome: len(found) for outcome, found in groups.items()})
-    chosen = sorted(
+    chosen = [
         found[place]
         for outcome, found in groups.items()
         for place in evenly_spaced(len(found), shares[outcome])
+    ]
+    return Examples(
+        shown=tuple(sorted(chosen, key=lambda example: example.number)),
+        total=len(rows),
+        counts={outcome: len(groups[outcome]) for outcome in WORDS if outcome in groups},
+        undefined=sum(bool(example.equal) for example in seen),
+        baseline=baseline if pair else None,
     )
-    shown = tuple(_example(number, rows[number], values, outcomes[number]) for number in chosen)
-    counts = {outcome: len(groups[outcome]) for outcome in WORDS if compared and outcome in groups}
-    return Examples(shown, len(rows), counts, baseline if compared else None)
 
 
 def evenly_spaced(total: int, wanted: int) -> list[int]:
@@ -115,27 +115,30 @@ def _row_values(metrics: Mapping[str, Any]) -> dict[str, dict[str, float | None]
     return found
 
 
-def _higher_is_better(metrics: Mapping[str, Any]) -> bool:
+def _sign(metrics: Mapping[str, Any]) -> int:
     scores = next(iter(metrics["scores"].values()))
-    return bool(scores["metrics"][metrics["main_metric"]]["higher_is_better"])
-
-
-def _outcome(before: float | None, after: float | None, sign: int) -> Outcome:
-    if before is None or after is None:
-        return "unscored"
-    if math.isclose(before, after, abs_tol=1e-9):
-        return "same"
-    return "better" if sign * (after - before) > 0 else "worse"
+    return 1 if scores["metrics"][metrics["main_metric"]]["higher_is_better"] else -1
 
 
 def _example(
     number: int,
     row: Mapping[str, Any],
     values: Mapping[str, Mapping[str, float | None]],
-    outcome: Outcome | None,
+    pair: tuple[str, str] | None,
+    sign: int,
 ) -> ShownExample:
     asked = [turn["content"] for turn in row["prompt"] if turn["role"] == "user"]
     last = asked[-1] if asked else (row["prompt"][-1]["content"] if row["prompt"] else "")
+    scores = {stage: found.get(row["row_id"]) for stage, found in values.items()}
+    equal: dict[str, bool] = {}
+    outcome: Outcome | None = None
+    if pair is not None:
+        first, second = (scores[stage] for stage in pair)
+        if first is None or second is None:
+            equal = {stage: _equals(row["answers"].get(stage), row["reference"]) for stage in pair}
+            outcome = _outcome(equal[pair[0]], equal[pair[1]], 1)
+        else:
+            outcome = _outcome(first, second, sign)
     return ShownExample(
         number=number + 1,
         row_id=row["row_id"],
@@ -144,6 +147,17 @@ def _example(
         turns=len(asked),
         reference=row["reference"],
         answers=row["answers"],
-        scores={stage: found.get(row["row_id"]) for stage, found in values.items()},
+        scores=scores,
+        equal=equal,
         outcome=outcome,
     )
+
+
+def _outcome(before: float, after: float, sign: int) -> Outcome:
+    if math.isclose(before, after, abs_tol=1e-9):
+        return "same"
+    return "better" if sign * (after - before) > 0 else "worse"
+
+
+def _equals(answer: str | None, reference: str) -> bool:
+    return answer is not None and answer.strip() == reference.strip()

@@ -106,7 +106,7 @@ def _cost(data: ReportData) -> Iterator[Line]:
     if training.peak_memory_mib is not None:
         peak = numbers.size(training.peak_memory_mib * 2**20)
         expected = numbers.size(estimate["memory_mib"] * 2**20)
-        yield Line("Peak memory of the worker", f"{peak}; expected {expected}")
+        yield Line("Peak memory of the worker", f"{peak} over all stages; expected {expected}")
     if training.peak_cuda_memory_mib is not None:
         yield Line("Peak memory on the GPU", numbers.size(training.peak_cuda_memory_mib * 2**20))
     if data.times:

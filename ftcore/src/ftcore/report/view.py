@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +75,7 @@ def context(data: ReportData) -> dict[str, Any]:
         "examples": example_views(data.examples),
         "choice": choice(data),
         "training": training_lines(data),
+        "training_title": "Training" if data.times else "Training, as planned",
         "checks": guarantee_checks(data.guarantee),
         "groups": used_groups(data),
         "commands": commands(data),
@@ -123,16 +123,22 @@ def choice(data: ReportData) -> str:
     examples = data.examples
     if examples is None or data.metrics is None:
         return ""
-    count = f"{len(examples.shown)} of {numbers.plural(examples.total, 'test row')}"
-    if examples.baseline is None:
-        return f"{count}, evenly spaced over the test file."
-    title = data.metrics[data.metrics.main].title
+    shown, total = len(examples.shown), numbers.plural(examples.total, "test row")
     counts = ", ".join(f"{number:,} {WORDS[name]}" for name, number in examples.counts.items())
-    baseline = STAGE_TITLES[examples.baseline].lower()
+    everything = shown == examples.total
+    if examples.baseline is None:
+        return f"All {total}." if everything else f"{shown} of {total}, evenly spaced in the file."
+    by = f"{data.metrics[data.metrics.main].title} on the row alone"
+    if examples.undefined:
+        rows = numbers.plural(examples.undefined, "row")
+        by += f" ({rows} where that is undefined: by whether the answer equals the reference)"
+    by += f", after against {STAGE_TITLES[examples.baseline].lower()}"
+    if everything:
+        return f"All {total}, each judged by {by}: {counts}."
     return (
-        f"{count}, chosen by a rule and not by hand: rows are grouped by {title} on the row "
-        f"alone, after against {baseline}; each group has a share in proportion to its size, at "
-        f"least one row, evenly spaced over the test file. All rows: {counts}."
+        f"{shown} of {total}, chosen by a rule and not by hand: rows are grouped by {by}; each "
+        "group has a share in proportion to its size, at least one row, evenly spaced in the "
+        f"file. All rows: {counts}."
     )
 
 
@@ -157,17 +163,15 @@ def _example(example: ShownExample) -> ExampleView:
         source=example.source,
         words=WORDS[example.outcome] if example.outcome else "",
         tone={"better": "good", "worse": "bad"}.get(example.outcome or "", "even"),
-        score=_score(example.scores),
+        score=_score(example),
         question=Panel(asked, example.question),
         answers=tuple(answers),
     )
 
 
-def _score(scores: Mapping[str, float | None]) -> str:
-    first = next((scores[stage] for stage in ("before", "few_shot") if stage in scores), None)
-    last = scores.get("after")
-    if first is None and last is None:
-        return ""
-    if "after" not in scores or len(scores) == 1:
-        return numbers.metric(last if last is not None else first)
-    return f"{numbers.metric(first)} → {numbers.metric(last)}"
+def _score(example: ShownExample) -> str:
+    if example.equal:
+        return " → ".join("right" if equal else "wrong" for equal in example.equal.values())
+    stages = [stage for stage in STAGE_TITLES if stage in example.scores]
+    ends = dict.fromkeys([stages[0], stages[-1]]) if stages else {}
+    return " → ".join(numbers.metric(example.scores[stage]) for stage in ends)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from ftcore.protocol import PROTOCOL_VERSION, Event, EventType, Receipt, encode, finite
+from ftcore.protocol import PROTOCOL_VERSION, Event, EventType, Receipt, encode
 
 
 class LineFile:
@@ -16,7 +17,8 @@ class LineFile:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        # Half a surrogate pair has no UTF-8; the escape that stands in for it is valid JSON.
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
         self._lock = threading.Lock()
 
     def append(self, data: dict[str, Any]) -> None:
@@ -50,12 +52,9 @@ class EventWriter:
 
     def emit(self, type: EventType, **data: Any) -> None:
         """Write one event; non-finite numbers become null, named in ``not_finite``."""
-        missing = [
-            key for key, value in data.items() if isinstance(value, float) and value != value
-        ]
-        missing += [key for key, value in data.items() if value in (float("inf"), float("-inf"))]
-        if missing:
-            data["not_finite"] = missing
+        strange = [k for k, v in data.items() if isinstance(v, float) and not math.isfinite(v)]
+        if strange:
+            data["not_finite"] = strange
         with self._lock:
             event = Event(
                 PROTOCOL_VERSION, self._sequence, time.time(), type, self.stage, self._rank, data
@@ -66,7 +65,7 @@ class EventWriter:
     def receipt(self, stage: str, step: int, micro: int, digest: str) -> None:
         """Write the digest of one micro-batch; ``step`` and ``micro`` count from 0."""
         receipt = Receipt(PROTOCOL_VERSION, stage, step, micro, self._rank, digest)
-        self._receipts.append(finite(encode(receipt)))
+        self._receipts.append(encode(receipt))
 
     def close(self) -> None:
         """Stop the heartbeat and close both files."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ftcore.backends import Evaluator, Prediction, Request
 from ftcore.protocol import Decoding, Stage
+from ftcore.worker.greedy import greedy_batch
 from ftcore.worker.loading import load_for_generation
 
 
@@ -66,6 +67,10 @@ def _batch(
     for index, request in enumerate(requests):
         ids[index, longest - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
         mask[index, longest - len(request.prompt_ids) :] = 1
+    if not decoding.do_sample and decoding.repetition_penalty == 1.0:
+        device = network.device
+        yield from greedy_batch(network, requests, ids.to(device), mask.to(device), decoding)
+        return
     if decoding.do_sample:
         torch.manual_seed(decoding.seed)
     with torch.inference_mode():

@@ -47,7 +47,8 @@ def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[
         "logging_nan_inf_filter": False,
         "save_strategy": "steps" if checkpoints else "no",
         "save_steps": settings.save_every or settings.steps,
-        "save_total_limit": settings.keep_checkpoints if checkpoints else None,
+        # The engine counts the best checkpoint among those that it keeps; the recipe does not.
+        "save_total_limit": settings.keep_checkpoints + settings.load_best if checkpoints else None,
         "eval_strategy": "steps" if settings.eval_every else "no",
         "eval_steps": settings.eval_every,
         "load_best_model_at_end": settings.load_best,
@@ -173,6 +174,38 @@ def optimizer_groups(network: Any, optimizer: Any) -> dict[str, dict[str, Any]]:
     }
 
 
+def recipe_fields(arguments: Any, network: Any) -> dict[str, Any]:
+    """Return what the engine used, by recipe field, from its own `TrainingArguments` and adapter.
+
+    The parent compares each with the plan.
+    """
+    schedulers = {theirs: ours for ours, theirs in SCHEDULERS.items()}
+    scheduler = str(getattr(arguments.lr_scheduler_type, "value", arguments.lr_scheduler_type))
+    adapter = network.peft_config["default"]
+    return {
+        "train.max_steps": arguments.max_steps,
+        "train.batch_size": arguments.per_device_train_batch_size,
+        "train.accumulation": arguments.gradient_accumulation_steps,
+        "train.learning_rate": arguments.learning_rate,
+        "train.beta1": arguments.adam_beta1,
+        "train.beta2": arguments.adam_beta2,
+        "train.epsilon": arguments.adam_epsilon,
+        "train.weight_decay": arguments.weight_decay,
+        "train.max_grad_norm": arguments.max_grad_norm,
+        "train.warmup_steps": arguments.warmup_steps,
+        "train.gradient_checkpointing": bool(getattr(network, "is_gradient_checkpointing", False)),
+        "train.seed": arguments.seed,
+        "train.scheduler": schedulers.get(scheduler, scheduler),
+        "train.precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
+        "train.lora.rank": adapter.r,
+        "train.lora.alpha": adapter.lora_alpha,
+        "train.lora.dropout": adapter.lora_dropout,
+        "train.lora.rslora": adapter.use_rslora,
+        "train.lora.dora": adapter.use_dora,
+        "trainable_parameters": trainable_parameters(network),
+    }
+
+
 def trainable_parameters(network: Any) -> int:
     """Return how many numbers are trained."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -186,23 +219,7 @@ def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, 
     args = trainer.args
     network = trainer.accelerator.unwrap_model(trainer.model)
     return {
-        "recipe_fields": {
-            "train.max_steps": args.max_steps,
-            "train.batch_size": args.per_device_train_batch_size,
-            "train.accumulation": args.gradient_accumulation_steps,
-            "train.learning_rate": args.learning_rate,
-            "train.beta1": args.adam_beta1,
-            "train.beta2": args.adam_beta2,
-            "train.epsilon": args.adam_epsilon,
-            "train.weight_decay": args.weight_decay,
-            "train.max_grad_norm": args.max_grad_norm,
-            "train.warmup_steps": args.warmup_steps,
-            "train.gradient_checkpointing": bool(
-                getattr(network, "is_gradient_checkpointing", False)
-            ),
-            "train.seed": args.seed,
-            "trainable_parameters": trainable_parameters(network),
-        },
+        "recipe_fields": recipe_fields(args, network),
         "arguments": args.to_dict(),
         "adapter": network.peft_config["default"].to_dict(),
         "optimizer": optimizer_groups(network, trainer.optimizer),

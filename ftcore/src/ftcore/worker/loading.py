@@ -8,11 +8,6 @@ from typing import Any
 from ftcore.protocol import ModelRef
 
 
-def choose_device(wanted: str) -> str:
-    """Return the torch device for the recipe's ``launch.device`` (already resolved: no "auto")."""
-    return "cuda" if wanted == "cuda" else wanted
-
-
 def load_base(model: ModelRef, *, dtype: str | None = None) -> Any:
     """Load the base model on the CPU, in ``dtype`` or as the job says."""
     import torch
@@ -31,11 +26,12 @@ def load_for_generation(
 ) -> Any:
     """Load the base model, with its adapter if any, in evaluation mode on ``device``.
 
-    A folder with ``config.json`` in the place of an adapter is a whole model.
+    ``device`` is torch's name ("auto" was resolved before). A folder with ``config.json`` in the
+    place of an adapter is a whole model.
     """
     if adapter is not None and (Path(adapter) / "config.json").exists():
         whole = ModelRef(adapter, model.dtype, model.attention, model.trust_remote_code)
-        return load_base(whole, dtype=dtype).to(choose_device(device)).eval()
+        return load_base(whole, dtype=dtype).to(device).eval()
     network = load_base(model, dtype=dtype)
     if adapter is not None:
         from peft import PeftModel
@@ -43,7 +39,7 @@ def load_for_generation(
         # The adapter computes in the model's own type, as it did under autocast in training.
         network = PeftModel.from_pretrained(network, adapter, autocast_adapter_dtype=False)
         network = network.to(network.get_base_model().dtype)
-    return network.to(choose_device(device)).eval()
+    return network.to(device).eval()
 
 
 def load_tokenizer(folder: str) -> Any:

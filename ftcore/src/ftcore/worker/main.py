@@ -5,18 +5,26 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-import resource
 import sys
 import traceback
 from pathlib import Path
 from typing import Literal
 
-from ftcore.errors import FtError, OutOfMemory
+from ftcore.errors import FtError
 from ftcore.protocol import PROTOCOL_VERSION, Failure, Job, Result, read_message, write_message
 from ftcore.worker.context import Ranks, WorkerContext
+from ftcore.worker.memory import cuda_memory, peak_memory_mib
 from ftcore.worker.stages import StageRunner
 
 EXIT_FAILED = 1
+# How torch on each device, and the system, say it.
+OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "cublas_status_alloc_failed",
+)
 RECORDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers", "numpy")
 RECORDED_ENGINES = ("ms-swift", "llamafactory", "bitsandbytes", "deepspeed", "safetensors")
 
@@ -67,10 +75,12 @@ def describe(error: BaseException, stage: str | None) -> Failure:
     name, text = type(error).__name__, str(error) or type(error).__name__
     if isinstance(error, SystemExit):
         return Failure("engine", stage, name, f"the engine called sys.exit({error.code})")
-    if isinstance(error, MemoryError | OutOfMemory) or "out of memory" in text.lower():
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
         return Failure("memory", stage, name, text)
+    if "no space left on device" in text.lower():
+        return Failure("expected", stage, "DiskFull", text, "free some space", "machine.disk")
     if isinstance(error, FtError):
-        return Failure("guarantee", stage, name, text, error.hint)
+        return Failure("expected", stage, name, text, error.hint, error.code)
     return Failure("engine", stage, name, text)
 
 
@@ -81,17 +91,3 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def peak_memory_mib() -> float:
-    """Return the largest resident size of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
-
-
-def cuda_memory() -> dict[str, float]:
-    """Return the peak of torch's CUDA allocations in MiB, where a GPU was used."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return {}
-    return {"peak_cuda_memory_mib": torch.cuda.max_memory_allocated() / 2**20}

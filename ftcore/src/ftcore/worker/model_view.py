@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from ftcore.protocol import ModelRef
@@ -18,7 +17,7 @@ def view_with_dtype(model: ModelRef, target: Path) -> Path:
     for source in Path(model.folder).iterdir():
         link = target / source.name
         if source.name != "config.json" and not link.exists():
-            os.symlink(source.resolve(), link)
+            link.symlink_to(source.resolve())
     config = json.loads((Path(model.folder) / "config.json").read_text(encoding="utf-8"))
     config.pop("torch_dtype", None)
     config["dtype"] = model.dtype

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ from ftcore.protocol import Job, Stage, write_json
 from ftcore.worker.context import WorkerContext
 from ftcore.worker.events import LineFile
 from ftcore.worker.generator import Throughput
+from ftcore.worker.memory import peak_memory_mib
 
 
 def load_hook(name: str) -> type[WorkerHook]:
@@ -36,13 +38,13 @@ class StageRunner:
     def run(self) -> None:
         """Run all stages; ends early, in order, when a stop was asked for."""
         for stage in self.job.stages:
-            if self.context.should_stop():
+            if self.stopped or self.context.should_stop():
                 self.stopped = True
                 return
             self.current = self.context.events.stage = stage.name
             self.context.emit("started", kind=stage.kind)
             self.results[stage.name] = getattr(self, f"_{stage.kind}")(stage)
-            self.context.emit("finished", kind=stage.kind)
+            self.context.emit("finished", kind=stage.kind, peak_memory_mib=peak_memory_mib())
             gc.collect()
 
     def _generate(self, stage: Stage) -> dict[str, Any]:
@@ -54,18 +56,21 @@ class StageRunner:
             for line in map(json.loads, Path(stage.input).read_text("utf-8").splitlines())
         ]
         decode = answer_decoder(self.job.model.folder)
-        throughput = Throughput()
+        throughput, open_ids = Throughput(), {request.row_id for request in requests}
         Path(stage.output).unlink(missing_ok=True)
-        lines = LineFile(Path(stage.output))
-        for prediction in hook.generate(stage, requests, stage.decoding):
-            throughput.add(prediction)
-            lines.append({**asdict(prediction), "text": decode(prediction.token_ids)})
-            self.context.emit("progress", done=throughput.rows, total=len(requests), unit="rows")
-            if self.context.should_stop():
-                self.stopped = True
-                break
-        lines.close()
-        if throughput.rows != len(requests) and not self.stopped:
+        with closing(LineFile(Path(stage.output))) as lines:
+            for prediction in hook.generate(stage, requests, stage.decoding):
+                if prediction.row_id not in open_ids:
+                    raise BackendFailed(f"the evaluator answered {prediction.row_id!r} unasked")
+                open_ids.remove(prediction.row_id)
+                throughput.add(prediction)
+                lines.append({**asdict(prediction), "text": decode(prediction.token_ids)})
+                done = {"done": throughput.rows, "total": len(requests), "unit": "rows"}
+                self.context.emit("progress", **done)
+                if self.context.should_stop():
+                    self.stopped = True
+                    break
+        if open_ids and not self.stopped:
             raise BackendFailed(
                 f"the evaluator answered {throughput.rows} of {len(requests)} prompts"
             )

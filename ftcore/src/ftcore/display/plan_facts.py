@@ -1,23 +1,23 @@
-"""The plan of a run as a table, and the sentences that go with it."""
+"""The plan of a run as facts, and the sentences that go with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from ftcore.display.table import Table
-from ftcore.display.words import count, duration, millions
+from ftcore.display.facts import Facts
 from ftcore.engine.plan import Plan
+from ftcore.report.numbers import count, duration
 
 Item = tuple[str, str]
 
 
-def plan_table(plan: Plan) -> Table:
+def plan_facts(plan: Plan) -> Facts:
     """Return everything that is decided about a run, one line each, before any compute."""
     profile = f", profile {plan.profile}" if plan.profile else ""
     title = f"{plan.recipe}{profile} with {plan.backend} on {plan.device}"
-    rows = [*_inputs(plan), *_training(plan), *_checks(plan), *_after(plan)]
-    return Table.of(("", ""), rows, title=title)
+    pairs = [*_inputs(plan), *_training(plan), *_checks(plan), *_after(plan)]
+    return Facts.of(pairs, title)
 
 
 def plan_notes(plan: Plan) -> list[str]:
@@ -137,6 +137,13 @@ def _after(plan: Plan) -> Iterator[Item]:
         f"about {duration(estimate.train_seconds)} of training ({estimate.basis}); starting the "
         "engine and evaluating come on top",
     )
+
+
+def millions(number: int) -> str:
+    """Return a number of parameters: ``134.5 M``, ``1.54 B``, or the plain number when small."""
+    if number >= 1e9:
+        return f"{number / 1e9:.2f} B"
+    return f"{number / 1e6:.1f} M" if number >= 1e6 else count(number)
 
 
 def decoding_text(generation: dict[str, Any]) -> str:

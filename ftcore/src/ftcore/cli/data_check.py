@@ -1,0 +1,91 @@
+"""`ft data check`: everything odd about rows, with places; exit 7 when some are unusable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftcore.cli import options
+
+if TYPE_CHECKING:
+    from ftcore.engine.data_check import RecipeCheck
+
+
+@click.command("check")
+@click.argument("sources", metavar="RECIPE|FILE...", nargs=-1, required=True)
+@click.option("--format", "format_name", metavar="NAME", help="Format of the files' rows.")
+@options.profile_option
+@options.model_option
+@options.set_option
+@click.option("--no-tokens", is_flag=True, help="Do not render the rows for the recipe's model.")
+@click.option(
+    "--all",
+    "all_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every problem and warning to this file, as JSON lines.",
+)
+@options.offline_option
+@options.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    sources: tuple[str, ...],
+    format_name: str | None,
+    profile: str | None,
+    model: str | None,
+    overrides: tuple[str, ...],
+    no_tokens: bool,
+    all_file: Path | None,
+    offline: bool,
+    as_json: bool,
+) -> None:
+    """Check rows and report everything odd about them.
+
+    Give one recipe (a .toml file) or files, folders and globs of rows. With a recipe, rows are
+    also rendered for its model (lengths, what would be cut), and train and test are compared.
+    Exit code 7 when there are rows that cannot be used.
+    """
+    from ftcore.cli import output
+    from ftcore.cli.data_check_output import gate, lines, write_all
+
+    changed = {"profile": profile, "model": model, "overrides": overrides}
+    if len(sources) == 1 and sources[0].endswith(".toml"):
+        if format_name is not None:
+            changed["overrides"] = (*overrides, f"data.format={format_name}")
+        found = _check_recipe(Path(sources[0]), changed, tokens=not no_tokens, offline=offline)
+    elif any(changed.values()):
+        raise click.UsageError("--profile, --model and --set need a recipe", ctx)
+    else:
+        found = _check_files(sources, format_name or "auto")
+    if all_file is not None:
+        write_all(found, all_file)
+    error = gate(found)
+    if as_json:
+        output.show_json({"ok": error is None, **found.to_json()})
+        ctx.exit(error.exit_code if error else 0)
+    output.show_lines(lines(found))
+    if error:
+        raise error
+
+
+def _check_recipe(
+    recipe: Path, changed: dict[str, Any], *, tokens: bool, offline: bool
+) -> RecipeCheck:
+    from ftcore.cli import output
+    from ftcore.engine.data_check import check_data
+    from ftcore.engine.opening import open_recipe, use_plugins
+
+    loaded = open_recipe(recipe, use_plugins(), options.changes(**changed))
+    return check_data(loaded, tokens=tokens, offline=offline, notify=output.progress_line)
+
+
+def _check_files(sources: tuple[str, ...], format_name: str) -> RecipeCheck:
+    from ftcore.data.checks import check
+    from ftcore.engine.data_check import RecipeCheck
+    from ftcore.engine.opening import use_plugins
+
+    use_plugins()
+    report = check(list(sources), base=Path.cwd(), format=format_name)
+    return RecipeCheck({"rows": report}, [])
