@@ -158,4 +158,7 @@ class Exporter(WorkerHook, ABC):
 
     @abstractmethod
     def export(self, stage: Stage, formats: Iterable[str]) -> dict[str, Any]:
-        """Write each format under ``stage.output`` and return what was written, by format."""
+        """Write each format under ``stage.output`` and return what was written.
+
+        By format: ``path`` (file or folder) and ``bytes``, and whatever else the report may show.
+        """

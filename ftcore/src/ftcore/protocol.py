@@ -256,7 +256,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint):
         return decode(hint, value, where)  # type: ignore[arg-type]
     if origin is Literal:
-        return _checked(value in typing.get_args(hint), value, where, str(typing.get_args(hint)))
+        return _checked(value in typing.get_args(hint), value, where, _one_of(hint))
     if origin in (typing.Union, types.UnionType):
         return _union(hint, value, where)
     if origin is list:
@@ -271,6 +271,10 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return _number(value, where)
     good = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
     return _checked(good, value, where, hint.__name__)
+
+
+def _one_of(hint: Any) -> str:
+    return "one of " + ", ".join(typing.get_args(hint))
 
 
 def _number(value: Any, where: str) -> float:

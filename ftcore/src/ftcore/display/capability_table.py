@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ftcore.backends import BackendSpec
+from ftcore.backends import EXACT, BackendSpec
 from ftcore.display.facts import text_grid
 from ftcore.engine.capabilities import BACKEND_FIELDS
 from ftcore.recipe.fields import leaf_fields
@@ -60,7 +60,9 @@ def capability_table(spec: BackendSpec) -> Grid:
 def _line(spec: BackendSpec, path: str, value: str | None) -> CapabilityLine:
     if _waits(path, value):
         return CapabilityLine(path, value, "not_yet", (), f"{NOT_YET[path].what}: still to come")
-    found = spec.capability(path, value)
+    # What asks for nothing is honoured by every backend.
+    asks = value != "none"
+    found = spec.capability(path, value) if asks else EXACT
     return CapabilityLine(path, value, found.state, found.devices, found.note)
 
 

@@ -54,7 +54,9 @@ class PlainWatcher(Watcher):
             self._write(line)
         if stage is None:
             return
-        if event.type in ("started", "finished") or self._due(stage):
+        # A step's loss comes after its progress, so a line waits for it.
+        half = stage.unit == "steps" and event.type == "progress"
+        if event.type in ("started", "finished") or (not half and self._due(stage)):
             self._last = (stage.now, _share(stage))
             self._write(stage.line())
 

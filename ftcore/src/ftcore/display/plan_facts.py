@@ -36,7 +36,7 @@ def _inputs(plan: Plan) -> Iterator[Item]:
     note = f" ({model['note']})" if model.get("note") else ""
     yield "model from", f"{model['source']}{note}"
     rows = plan.rows
-    yield "rows", ", ".join(f"{name} {count(number)}" for name, number in rows.items())
+    yield "rows", ", ".join(f"{name} {count(number)}" for name, number in rows.items() if number)
     yield from _formats(plan.formats)
     yield from _account(plan.account)
     share = plan.supervised_tokens / plan.tokens if plan.tokens else 0.0

@@ -94,7 +94,7 @@ class StageProgress:
         if self.finished:
             parts = [f"{self.title}: done in {duration(self.seconds)}", self.figures()]
         elif self.total is None:
-            parts = [f"{self.title} ..."]
+            parts = [f"{self.title} ...", duration(self.seconds) if self.seconds > 1 else ""]
         else:
             left = self.seconds_left()
             parts = [

@@ -16,12 +16,21 @@ from ftcore.cache import cache_dir, human_size
 from ftcore.errors import FtError
 from ftcore.plugins import DISABLE, Plugins
 
-LOW_DISK, LEAST_DISK = (
-    8_000_000_000,
-    2_000_000_000,
-)  # bytes: an environment and a model; one of them
+LOW_DISK = 8_000_000_000  # bytes: an environment, a model and some runs
+LEAST_DISK = 2_000_000_000  # bytes: not even the smallest environment fits
 LOW_MEMORY = 3_000_000_000  # bytes: the embedded model in training
 OLDEST_PYTHON = (3, 11)
+PACKAGE_SETTINGS = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "SSL_CERT_FILE",
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "https_proxy",
+)
 STATES = {"ok": "ok", "warn": "look", "fail": "FAIL"}
 
 
@@ -118,8 +127,7 @@ def _packages() -> Iterator[Check]:
     settings = package_settings()
     chosen = [
         f"{name}={redact(settings.environment[name])}"
-        for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
-        + ("UV_FIND_LINKS", "SSL_CERT_FILE", "ALL_PROXY", "HTTPS_PROXY", "https_proxy")
+        for name in PACKAGE_SETTINGS
         if settings.environment.get(name)
     ]
     if settings.no_index:

@@ -60,11 +60,13 @@ def check_predictions(stage: Stage) -> None:
 
 
 def check_exports(stage: Stage, made: dict[str, Any]) -> None:
-    """Every format that was asked for must be there."""
+    """Every format that was asked for must be there, with its size."""
     for name in stage.options["formats"]:
-        path = made[name].get("path") if isinstance(made.get(name), dict) else None
-        if not path or not Path(path).exists():
+        export = made.get(name)
+        if not isinstance(export, dict) or not Path(str(export.get("path"))).exists():
             raise ProtocolViolation(f"the exporter left no {name}")
+        if not isinstance(export.get("bytes"), int):
+            raise ProtocolViolation(f"the exporter does not say the bytes of {name}")
 
 
 def check_adapter(folder: Path) -> None:

@@ -62,13 +62,17 @@ class ReceiptRecorder:
 
             if not (module.training and torch.is_grad_enabled()):
                 return
-            if self._ids is not None:
-                raise ReceiptMismatch("a micro-batch went through the model without a loss")
-            self._ids = (kwargs["input_ids"], kwargs["attention_mask"])
+            self.entered(kwargs["input_ids"], kwargs["attention_mask"])
             if labels_too:
                 self.consumed(kwargs["labels"])
 
         return hook
+
+    def entered(self, ids: Any, mask: Any) -> None:
+        """Note the ids [rows, length] of a forward pass until its labels are consumed."""
+        if self._ids is not None:
+            raise ReceiptMismatch("a micro-batch went through the model without a loss")
+        self._ids = (ids, mask)
 
     def consumed(self, labels: Any) -> None:
         """Digest the pending ids together with the labels that the loss consumes."""

@@ -31,7 +31,8 @@ class WorkerStream:
 
     def has(self, part: str) -> bool:
         """Whether the part exists and has rows."""
-        return (self.folder / part / "state.json").exists()
+        lengths = self.folder / part / "lengths.npy"
+        return lengths.exists() and len(np.load(lengths, allow_pickle=False)) > 0
 
     def tokens_per_step(self) -> list[int]:
         """Return the unpadded tokens of each optimizer step, over all ranks."""
