@@ -134,8 +134,9 @@ def llama_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole model folder: a 2-layer Llama with a tokenizer and ChatML."""
     folder = tmp_path_factory.mktemp("tiny-model")
-    texts = [f"What is the capital of {land}? user assistant {city}." for land, city in
-             CAPITALS.items()]
+    texts = [
+        f"What is the capital of {land}? user assistant {city}." for land, city in CAPITALS.items()
+    ]
     tokenizer = train_tokenizer(texts)
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {"chat_template": CHATML, "eos_token": "<|im_end|>", "pad_token": "<|im_end|>"}
@@ -212,9 +213,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.fixture
-def toy(
-    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> Toy:
+def toy(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """The toy backend installed, with a recipe of ten rows for it."""
     place = Toy(*(tmp_path / name for name in ("", "recipe.toml", "runs", "cache", "home")))
     place.home.mkdir()

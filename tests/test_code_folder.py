@@ -49,7 +49,6 @@ def test_other_content_is_another_folder(tmp_path: Path, package: Path):
     for change in (
         lambda: worker.write_text("VALUE = 2\n"),
         lambda: worker.rename(package / "other.py"),
-        # The same bytes in a row, cut elsewhere.
         lambda: (package / "a.py").write_text("x\n"),
         lambda: (package / "locks" / "lock.txt").write_text("six==1.16.0\n"),
     ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from docs_parts.text import code, table
-
 from ftcore.backends import BackendSpec
 from ftcore.display.capability_table import CapabilityLine, capability_lines
 from ftcore.plugins import load_plugins
@@ -29,7 +28,10 @@ def capabilities() -> str:
     keys: dict[Key, None] = dict.fromkeys(key for found in lines for key in found)
     order = {field: number for number, (field, _) in enumerate(keys)}
     rows = [
-        (code(f"{field} = {value}" if value else field), *(_word(each, field, value) for each in lines))
+        (
+            code(f"{field} = {value}" if value else field),
+            *(_word(each, field, value) for each in lines),
+        )
         for field, value in sorted(keys, key=lambda key: order[key[0]])
     ]
     return table(("field or value", *(code(spec.name) for spec in specs)), rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from docs_parts.text import code, table
-
 from ftcore.cli.table import TABLE, Command, Group
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docs_parts.text import code, first_sentence, table
-
 from ftcore import errors
 
 SOURCE = Path(errors.__file__).parent
@@ -19,6 +18,12 @@ OUTSIDE = {
     errors.EXIT_BUG: ("a bug in ft", "a report file is written; its path is shown"),
     errors.EXIT_INTERRUPTED: ("Ctrl-C", "the run is kept as `interrupted`"),
     errors.EXIT_TERMINATED: ("SIGTERM", "the run is kept as `interrupted`"),
+}
+# What is said by codes whose message is put together elsewhere; KeyError asks for another one.
+MEANINGS = {
+    "data.leakage": "a held-out row, its prompt or its group is in training too",
+    "data.table": "a record of a CSV, TSV or Parquet file cannot be read",
+    "recipe.path": "a file or folder that the recipe names is not there",
 }
 
 
@@ -65,7 +70,7 @@ def codes() -> str:
         carried = ", ".join(code(cls) for cls in classes) or "a problem in an error's list"
         numbers = ", ".join(sorted({str(exits[cls]) for cls in classes}))
         hint = f" *{_plain(use.hint)}*" if use.hint else ""
-        rows.append((code(name), carried, numbers, _plain(use.message) + hint))
+        rows.append((code(name), carried, numbers, _plain(use.message or MEANINGS[name]) + hint))
     return table(("code", "carried by", "exit", "says, *and suggests*"), rows)
 
 
@@ -78,12 +83,16 @@ def _uses() -> dict[str, Use]:
     known = {cls.__name__ for cls in tree()}
     uses: dict[str, Use] = {}
     for cls in tree()[1:]:
-        uses.setdefault(cls.default_code, Use(message=first_sentence(cls))).classes.add(cls.__name__)
+        uses.setdefault(cls.default_code, Use(message=first_sentence(cls))).classes.add(
+            cls.__name__
+        )
     for path in sorted(SOURCE.rglob("*.py")):
-        for name, raised, message, hint in _in_file(ast.parse(path.read_text("utf-8"))):
+        module = ast.parse(path.read_text("utf-8"))
+        for name, raised, message, hint in _in_file(module):
             use = uses.setdefault(name, Use())
             use.classes |= {raised} & known
-            use.message, use.hint = use.message or message, use.hint or hint
+            if not use.message:
+                use.message, use.hint = message, hint
     return uses
 
 
@@ -93,29 +102,39 @@ def _in_file(module: ast.Module) -> Iterator[tuple[str, str, str, str]]:
         if isinstance(node, ast.Assign) and _targets(node) == ["CODE"]:
             for name in _strings(node.value):
                 yield name, "", _docstring(module), ""
+        if isinstance(node, ast.FunctionDef):
+            yield from _in_function(node)
+
+
+def _in_function(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, str]]:
+    assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    assigned.sort(key=lambda node: node.lineno)
+    for node in ast.walk(function):
         if isinstance(node, ast.Call):
-            keywords = {word.arg: word.value for word in node.keywords if word.arg}
-            given = keywords.get("code")
-            called = _called(node)
-            if given is None and called == "problem" and len(node.args) == 4:
-                given = node.args[3]
-                keywords["hint"] = node.args[2]
-                message = _text(node.args[1])
-            else:
-                message = _text(node.args[0]) if node.args else ""
-            hint = _text(keywords.get("hint") or keywords.get("fix"))
+            # What a variable was last given before the call, as far as the lines tell.
+            before = [item for item in assigned if item.lineno < node.lineno]
+            variables = {name: _text(item.value, {}) for item in before for name in _targets(item)}
+            made, given, words = _parts(node)
+            message, hint = (_text(part, variables) for part in words)
             for name in _strings(given):
-                yield name, called, message, hint
+                yield name, made, message, hint
+
+
+def _parts(
+    call: ast.Call,
+) -> tuple[str, ast.expr | None, tuple[ast.expr | None, ast.expr | None]]:
+    """Return what is called, its code, and its message and hint."""
+    made = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    made = call.func.id if isinstance(call.func, ast.Name) else made
+    if made == "problem" and len(call.args) == 4:  # place, message, fix, code
+        return made, call.args[3], (call.args[1], call.args[2])
+    keywords = {word.arg: word.value for word in call.keywords if word.arg}
+    message = call.args[0] if call.args else keywords.get("message")
+    return made, keywords.get("code"), (message, keywords.get("hint") or keywords.get("fix"))
 
 
 def _targets(node: ast.Assign) -> list[str]:
     return [target.id for target in node.targets if isinstance(target, ast.Name)]
-
-
-def _called(node: ast.Call) -> str:
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
 def _strings(node: ast.expr | None) -> list[str]:
@@ -129,19 +148,19 @@ def _strings(node: ast.expr | None) -> list[str]:
     return []
 
 
-def _text(node: ast.expr | None) -> str:
+def _text(node: ast.expr | None, variables: Mapping[str, str]) -> str:
     """Return a message as its source writes it, with … where a value is filled in."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(
-            part.value if isinstance(part, ast.Constant) else "…"  # type: ignore[misc]
-            for part in node.values
-        )
-    if isinstance(node, ast.BinOp):
-        return _text(node.left) + _text(node.right)
-    if isinstance(node, ast.IfExp):
-        return _text(node.body)
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.JoinedStr():
+            return "".join(_text(part, {}) or "…" for part in node.values)
+        case ast.BinOp():
+            return "".join(_text(side, {}) or "…" for side in (node.left, node.right))
+        case ast.IfExp():
+            return _text(node.body, variables)
+        case ast.Name():
+            return variables.get(node.id, "")
     return ""
 
 

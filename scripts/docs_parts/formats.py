@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 from docs_parts.text import block, code
-
 from ftcore.data.formats import FormatOptions, formats
 from ftcore.data.formats.base import Format
 

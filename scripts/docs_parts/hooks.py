@@ -6,7 +6,6 @@ import inspect
 import textwrap
 
 from docs_parts.text import block
-
 from ftcore import hookspecs
 
 

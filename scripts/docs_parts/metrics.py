@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from docs_parts.text import block
-
 from ftcore.evaluation.metric import Example, Metric, MetricContext, metrics
 from ftcore.evaluation.score import score
 

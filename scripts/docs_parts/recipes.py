@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from docs_parts.text import code, first_sentence, table
 from pydantic import BaseModel
 
+from docs_parts.text import code, first_sentence, table
 from ftcore.recipe.fields import Leaf, is_table, leaf_fields
 from ftcore.recipe.not_yet import NOT_YET
 from ftcore.recipe.schema import Recipe

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ft_toy.memory import WEIGHTS
 from ft_toy.worker import ToyEvaluator, ToyTrainer
-
 from ftcore.backends import Prediction
 from ftcore.errors import ReceiptMismatch
 
@@ -37,7 +36,7 @@ class LeavesAtOnce(ToyTrainer):
 class PrintsGarbage(ToyTrainer):
     def end_step(self, done, losses):
         os.write(1, b"\xff\xfe\x00 no text {\n" * 100)
-        print("\N{SNOWMAN} progress: 50%\r", end="")
+        sys.stdout.write("\N{SNOWMAN} progress: 50%\r")
         super().end_step(done, losses)
 
 

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pyarrow.ipc
-from ft_toy.memory import Memory
 
+from ft_toy.memory import Memory
 from ftcore.backends import Evaluator, Exporter, Prediction, Trainer, TrainOutcome
 from ftcore.rendering.digests import batch_digest, row_digest
 
@@ -15,9 +15,7 @@ def read_part(folder):
     """Return the rows of a part of the stream as (ids, labels)."""
     with pyarrow.ipc.open_stream(str(folder / "data-00000-of-00001.arrow")) as reader:
         table = reader.read_all()
-    return list(
-        zip(table["input_ids"].to_pylist(), table["labels"].to_pylist(), strict=True)
-    )
+    return list(zip(table["input_ids"].to_pylist(), table["labels"].to_pylist(), strict=True))
 
 
 class ToyTrainer(Trainer):
@@ -88,8 +86,10 @@ class ToyTrainer(Trainer):
     def is_over(self):
         """Whether patience has run out."""
         patience = self.job.settings.patience
-        return patience is not None and len(self.history) > patience and (
-            min(self.history[-patience:]) >= min(self.history[:-patience])
+        return (
+            patience is not None
+            and len(self.history) > patience
+            and (min(self.history[-patience:]) >= min(self.history[:-patience]))
         )
 
     def checkpoint(self, done):

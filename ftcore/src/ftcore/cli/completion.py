@@ -13,7 +13,7 @@ INSTALL = """Print the script that completes ft in your shell.
 """
 
 
-@click.command(help=INSTALL)
+@click.command("completion", help=INSTALL)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print what click generates for the shell."""

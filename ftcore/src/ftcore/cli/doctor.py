@@ -7,7 +7,7 @@ import click
 from ftcore.cli import options
 
 
-@click.command()
+@click.command("doctor")
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:

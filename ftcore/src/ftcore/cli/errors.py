@@ -84,10 +84,10 @@ def handle(error: BaseException, arguments: Sequence[str]) -> int:
 
 def _stop_code(error: BaseException) -> int | None:
     """Return the exit code when the user or the system ended ft, else None."""
-    from ftcore.launcher import Stopped
-
-    if isinstance(error, Stopped):
-        return error.exit_code
+    # Only a launcher that was imported can have been stopped; importing it here would cost.
+    launcher = sys.modules.get("ftcore.launcher.interrupts")
+    if launcher is not None and isinstance(error, launcher.Stopped):
+        return int(error.exit_code)
     if isinstance(error, click.Abort):
         # click wraps what interrupted it.
         return EXIT_TERMINATED if isinstance(error.__cause__, Terminated) else EXIT_INTERRUPTED
@@ -209,6 +209,8 @@ def _sigterm_as_exception() -> Iterator[None]:
     except ValueError:  # not the main thread
         yield
         return
+    if before == signal.SIG_IGN:  # as nohup and some supervisors want it
+        signal.signal(signal.SIGTERM, before)
     try:
         yield
     finally:

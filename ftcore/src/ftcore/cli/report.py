@@ -9,7 +9,7 @@ import click
 from ftcore.cli import options
 
 
-@click.command()
+@click.command("report")
 @options.run_argument
 @options.runs_option
 @options.json_option

@@ -10,7 +10,7 @@ import click
 from ftcore.cli import options
 
 
-@click.command()
+@click.command("run")
 @options.recipe_argument
 @options.changes_options
 @options.seed_option

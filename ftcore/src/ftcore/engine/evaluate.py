@@ -20,12 +20,13 @@ from ftcore.engine.observer import Observer
 from ftcore.engine.place import place
 from ftcore.engine.prepare import find_model, render_options
 from ftcore.engine.prompts import write_requests
+from ftcore.engine.result_check import check_predictions
 from ftcore.engine.run import SPARE_BYTES, recorded_end
 from ftcore.engine.scoring import read_predictions, score_run
 from ftcore.engine.settings import decoding, model_ref, train_settings
 from ftcore.environments.environment import Environment
 from ftcore.errors import DataError, ModelError, ProtocolViolation, UnsupportedError
-from ftcore.launcher import Launcher, Observers
+from ftcore.launcher import Launcher, Observers, sigterm_as_stop
 from ftcore.models.inspect import ModelFacts, inspect_model
 from ftcore.models.resolve import ResolvedModel
 from ftcore.plugins import Plugins
@@ -132,19 +133,23 @@ def evaluate(
     renderer = Renderer.from_folder(model.folder, render_options(loaded))
     root = target.path if target.kind == "run" else runs
     require_disk(root.absolute(), SPARE_BYTES, "the evaluation")
-    observer.phase("environment")
-    environment = place(spec, device, python=python, offline=offline, observer=observer)
-    run = _open(root / "evaluations", loaded, spec, model)
-    observer.started(str(run.path))
-    with run.lock(), recorded_end(run), environment.lease() as lease:
-        job = _job(run, target, loaded, spec, device, model, renderer, rows, evaluator)
-        observer.phase("work")
-        run.update(state="running")
-        result = _work(run, job, spec, environment, observer, () if lease is None else (lease,))
-        observer.phase("score")
-        metrics = score_run(run, loaded, rows)
-        observer.scored(metrics)
-        run.update(state="finished", stage=None)
+    with sigterm_as_stop():
+        observer.phase("environment")
+        environment = place(spec, device, python=python, offline=offline, observer=observer)
+        run = _create(root / "evaluations", loaded, spec, model)
+        with run.lock(), recorded_end(run), environment.lease() as lease:
+            observer.started(str(run.path))
+            run.file("recipe.toml").write_text(loaded.text, encoding="utf-8")
+            run.file("resolved.toml").write_text(dump_resolved(loaded), encoding="utf-8")
+            job = _job(run, target, loaded, spec, device, model, renderer, rows, evaluator)
+            observer.phase("work")
+            run.update(state="running")
+            lease_fds = () if lease is None else (lease,)
+            result = _work(job, spec, environment, observer, lease_fds)
+            observer.phase("score")
+            metrics = score_run(run, loaded, rows)
+            observer.scored(metrics)
+            run.update(state="finished", stage=None)
     return Evaluation(run, target, loaded, result, metrics, _reproduced(target, run))
 
 
@@ -172,8 +177,8 @@ def _same_base(target: Target, model: ResolvedModel) -> None:
         )
 
 
-def _open(root: Path, loaded: LoadedRecipe, spec: BackendSpec, model: ResolvedModel) -> RunFolder:
-    run = RunFolder.create(
+def _create(root: Path, loaded: LoadedRecipe, spec: BackendSpec, model: ResolvedModel) -> RunFolder:
+    return RunFolder.create(
         root,
         recipe=loaded.recipe.name,
         profile=loaded.profile,
@@ -181,9 +186,6 @@ def _open(root: Path, loaded: LoadedRecipe, spec: BackendSpec, model: ResolvedMo
         model=model.id,
         seed=loaded.recipe.train.seed,
     )
-    run.file("recipe.toml").write_text(loaded.text, encoding="utf-8")
-    run.file("resolved.toml").write_text(dump_resolved(loaded), encoding="utf-8")
-    return run
 
 
 def _job(
@@ -242,7 +244,6 @@ def _unused_settings(loaded: LoadedRecipe, facts: ModelFacts, renderer: Renderer
 
 
 def _work(
-    run: RunFolder,
     job: Job,
     spec: BackendSpec,
     environment: Environment,
@@ -259,8 +260,9 @@ def _work(
     )
     heard = Observers(observer.event, on_receipt, observer.notice)
     result = launcher.run(job, heard, lease_fds=lease_fds)
-    if STAGE not in result.stages or not Path(job.stages[0].output).exists():
-        raise ProtocolViolation("the evaluator left no predictions")
+    if STAGE not in result.stages:
+        raise ProtocolViolation(f"the result has no stage {STAGE}")
+    check_predictions(job.stages[0])
     return result
 
 

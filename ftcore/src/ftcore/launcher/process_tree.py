@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import psutil
 
 TERM_SECONDS = 5.0
+POLL_SECONDS = 0.05
 # Carried by the worker and all that it starts: it finds those whose parent died before them.
 MARK = "FT_RUN_FOLDER"
 
@@ -54,14 +56,26 @@ def end_leftovers(folder: Path, seconds: float | None = None) -> int:
 
 
 def _end(processes: list[psutil.Process], seconds: float) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in processes:
+            _send(process, number)
+        deadline = time.monotonic() + seconds
+        while any(_lives(process) for process in processes):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether a process still runs; a dead one that nobody has waited for yet does not."""
     import psutil
 
-    for process in processes:
-        _send(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    for process in alive:
-        _send(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=seconds)
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _send(process: psutil.Process, number: int) -> None:
