@@ -32,7 +32,7 @@ class Said:
     def refused(self, code: int) -> str:
         """Check that this is one clear error with the exit code; return its text."""
         assert self.code == code, self.err
-        assert self.err.count("error:") == 1, self.err
+        assert [line[:6] for line in self.err.splitlines()].count("error:") == 1, self.err
         assert "Traceback" not in self.err
         return self.err
 

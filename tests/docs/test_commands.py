@@ -92,7 +92,10 @@ def test_readme_from_a_fresh_clone(tmp_path: Path) -> None:
     env = environment(tmp_path / "machine" / "bin", tree / ".venv" / "bin")
     main, *others = [block for block in commands(READMES[0]) if block.runs]
     assert "ft run recipes/ner.toml --backend trl" in main.text
-    run(main, tree, env)
+    said = run(main, tree, env)
+    plan = next(block for block in blocks(READMES[0]) if block.language == "text")
+    missing = set(plan.text.splitlines()) - set(said.splitlines())
+    assert not missing, "the README shows another plan"
     check_run(tree / "runs")
     for block in others:
         run(block, tree, env)

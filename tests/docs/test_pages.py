@@ -6,8 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
 import ftcore
@@ -110,3 +113,25 @@ def test_the_plugin_of_the_author_guide(tmp_path: Path) -> None:
     assert "quiz (ft-quiz 0.1.0)" in done.stdout
     assert "quiz.toml is valid" in done.stdout
     assert "rows 3" in done.stdout
+
+
+def test_every_command_but_completion_prints_json() -> None:
+    """As docs/index.md says."""
+    from ftcore.cli.app import app
+
+    def walk(group: click.Group) -> Iterator[click.Command]:
+        for name in group.list_commands(click.Context(group)):
+            found = group.get_command(click.Context(group), name)
+            assert found is not None
+            yield from walk(found) if isinstance(found, click.Group) else [found]
+
+    without = [c.name for c in walk(app) if not any("--json" in p.opts for p in c.params)]
+    assert without == ["completion"]
+
+
+def test_the_names_of_results_exist() -> None:
+    """The table of docs/notebooks.md: every public field and method, and no other."""
+    text = (ROOT / "docs" / "notebooks.md").read_text("utf-8").partition("## Results")[2]
+    named = re.findall(r"^\| `(\w+)(?:\(\))?` \|", text, re.M)
+    public = {f.name for f in fields(ftcore.RunResult)} | set(vars(ftcore.RunResult))
+    assert set(named) == {name for name in public if not name.startswith("_") and name != "of"}

@@ -14,6 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"ft {__version__}\n")
         return 0
-    from ftcore.cli.errors import run_guarded
+    try:
+        from ftcore.cli.errors import run_guarded
 
-    return run_guarded(given)
+        return run_guarded(given)
+    except KeyboardInterrupt:  # while even the handler was being imported
+        return 130

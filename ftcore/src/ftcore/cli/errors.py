@@ -171,10 +171,11 @@ def _machine_error(error: OSError | MemoryError) -> MachineError | None:
 
 
 def _print_error(lines: Sequence[str], code: str | None = None) -> None:
-    first, *rest = lines
+    # What a message quotes (the end of uv's log) is set in.
+    first, *quoted = lines[0].splitlines() or [""]
     label = click.style("error:", fg="red", bold=True)
     click.echo(f"{label} {first}" + (f" [{code}]" if code else ""), err=True)
-    for line in rest:
+    for line in (*(f"  {text}" for text in quoted), *lines[1:]):
         click.echo(line, err=True)
 
 

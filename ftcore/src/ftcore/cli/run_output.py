@@ -55,7 +55,7 @@ def run_and_show(
         output.show_lines([result.folder])
     else:
         output.show(result.metrics.grid())
-        output.show_lines(_places(result, recipe))
+        output.show_lines(_places(result, _again(recipe, given)))
 
 
 def result_data(result: RunResult) -> dict[str, Any]:
@@ -70,7 +70,18 @@ def result_data(result: RunResult) -> dict[str, Any]:
     }
 
 
-def _places(result: RunResult, recipe: Path) -> Iterator[str]:
+def _again(recipe: Path, given: Mapping[str, Any]) -> str:
+    """Return the options that make `ft eval` see the recipe as this run saw it."""
+    words = ["--recipe", str(recipe)]
+    for name in ("backend", "profile", "evaluator", "python"):
+        if given.get(name) is not None:
+            words += [f"--{name}", str(given[name])]
+    for override in given["overrides"]:
+        words += ["--set", override]
+    return shlex.join(words)
+
+
+def _places(result: RunResult, again: str) -> Iterator[str]:
     folder = shlex.quote(str(_short(result.folder)))
     yield f"{result.metrics.main} decides; intervals hold 95%, by resampling the test rows"
     yield ""
@@ -80,7 +91,7 @@ def _places(result: RunResult, recipe: Path) -> Iterator[str]:
     yield ""
     yield "next:"
     yield f"  ft runs show {folder}"
-    yield f"  ft eval {folder} --recipe {shlex.quote(str(recipe))}"
+    yield f"  ft eval {folder} {again}"
 
 
 def _short(path: Path) -> Path:

@@ -108,7 +108,7 @@ class LiveWatcher(Watcher):
             total=stage.total,
             amount=f"{stage.done}/{stage.total} {stage.unit}",
             figures=stage.figures(),
-            left="" if left is None else f"{duration(left)} left",
+            left="" if left is None else f"{duration(round(left))} left",
         )
 
     def _print(self, text: str) -> None:

@@ -99,8 +99,8 @@ def _bar(stage: StageProgress) -> str:
     )
     amount = f"{stage.done}/{stage.total} {stage.unit}" if stage.total else ""
     left = stage.seconds_left()
-    clock = duration(stage.seconds)
+    clock = duration(round(stage.seconds))
     if left is not None and not stage.finished:
-        clock += f", {duration(left)} left"
+        clock += f", {duration(round(left))} left"
     cells = (stage.title, bar, escape(amount), escape(stage.figures()), clock)
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"

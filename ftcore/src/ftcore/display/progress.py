@@ -92,7 +92,8 @@ class StageProgress:
     def line(self) -> str:
         """Return the stage in one line, as logs have it."""
         if self.finished:
-            parts = [f"{self.title}: done in {duration(self.seconds)}", self.figures()]
+            took = duration(self.seconds) if self.seconds >= 1 else "under 1 s"
+            parts = [f"{self.title}: done in {took}", self.figures()]
         elif self.total is None:
             parts = [f"{self.title} ...", duration(self.seconds) if self.seconds > 1 else ""]
         else:
@@ -100,7 +101,7 @@ class StageProgress:
             parts = [
                 f"{self.title}: {self.done}/{self.total} {self.unit}".rstrip(),
                 self.figures(),
-                "" if left is None else f"{duration(left)} left",
+                "" if left is None else f"{duration(round(left))} left",
             ]
         return ", ".join(part for part in parts if part)
 

@@ -58,6 +58,8 @@ def _kept(stage: Stage, job: Job, identity: str) -> Path | None:
         return None
     state = hashlib.sha256()
     decided = [identity, job.evaluator, job.device, job.model.dtype, job.model.attention]
+    # The number of threads changes the order of sums, and with it the odd answer.
+    decided.append(str(job.threads))
     decided.append(json.dumps(encode(stage.decoding), sort_keys=True))
     for text in decided:
         state.update(text.encode() + b"\0")

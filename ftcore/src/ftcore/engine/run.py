@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -188,4 +189,19 @@ def write_reports(run: RunFolder) -> None:
     """Write ``report.md``, ``report.html`` and the plots from what the run directory holds."""
     from ftcore.report import write_report
 
-    write_report(run)
+    with _matplotlib_at(cache_dir() / "matplotlib"):
+        write_report(run)
+
+
+@contextmanager
+def _matplotlib_at(folder: Path) -> Iterator[None]:
+    """Let matplotlib keep its list of fonts in ``folder``, not in the user's home."""
+    if "MPLCONFIGDIR" in os.environ:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["MPLCONFIGDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["MPLCONFIGDIR"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from ftcore.errors import GuaranteeError
 from ftcore.protocol import Decoding, Stage
 from ftcore.worker.generator import generate_all
 from ftcore.worker.loading import load_for_generation
+from ftcore.worker.memory import release_memory
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -61,7 +61,7 @@ class PeftExporter(Exporter):
         merged.to(getattr(torch, stage.options["dtype"]))
         merged.save_pretrained(target, safe_serialization=True)
         del merged
-        gc.collect()
+        release_memory()
         for name in TOKENIZER_FILES:
             if (Path(self.job.model.folder) / name).exists():
                 shutil.copy(Path(self.job.model.folder) / name, target / name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 from contextlib import closing
@@ -16,7 +15,7 @@ from ftcore.protocol import Job, Stage, write_json
 from ftcore.worker.context import WorkerContext
 from ftcore.worker.events import LineFile
 from ftcore.worker.generator import Throughput
-from ftcore.worker.memory import peak_memory_mib
+from ftcore.worker.memory import peak_memory_mib, release_memory
 
 
 def load_hook(name: str) -> type[WorkerHook]:
@@ -45,7 +44,7 @@ class StageRunner:
             self.context.emit("started", kind=stage.kind)
             self.results[stage.name] = getattr(self, f"_{stage.kind}")(stage)
             self.context.emit("finished", kind=stage.kind, peak_memory_mib=peak_memory_mib())
-            gc.collect()
+            release_memory()
 
     def _generate(self, stage: Stage) -> dict[str, Any]:
         if stage.input is None or stage.decoding is None:

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from ftcore.engine.capabilities import BACKEND_FIELDS
+
+
+def test_list(ft, toy):
+    said = ft("backends", "list")
+    assert "Learns answers by heart" in said.out
+    names = [backend["name"] for backend in ft("backends", "list", "--json").data["backends"]]
+    assert "toy" in names
+
+
+def test_list_says_what_is_disabled(ft, toy, monkeypatch):
+    monkeypatch.setenv("FT_DISABLE_PLUGINS", "toy")
+    assert "plugin toy (ft-toy 0.1.0) is disabled" in ft("backends", "list").out
+
+
+def test_show_has_every_field(ft, toy):
+    data = ft("backends", "show", "toy", "--json").data
+    assert list(dict.fromkeys(line["field"] for line in data["capabilities"])) == [*BACKEND_FIELDS]
+    found = {(line["field"], line["value"]): line for line in data["capabilities"]}
+    assert found["train.method", "lora"]["state"] == "exact"
+    assert found["train.method", "full"]["state"] == "not_yet"
+    assert found["model.quantization", "none"]["state"] == "exact"
+    assert found["train.lora.dora", None]["state"] == "unsupported"
+    assert found["train.loss", "engine"]["state"] == "approximate"
+    assert found["train.precision", "fp16"]["devices"] == ["cuda"]
+
+
+def test_show_as_a_table(ft, toy):
+    lines = ft("backends", "show", "toy").out.splitlines()
+    assert lines[0] == "toy 0.1.0: Learns answers by heart"
+    (line,) = [line for line in lines if line.startswith("train.precision = fp16")]
+    assert line.split() == ["train.precision", "=", "fp16", "exact", "cuda", "needs", "a", "GPU"]
+
+
+def test_remove_without_environments(ft, toy):
+    assert ft("backends", "remove", "toy").out == "toy has no environment here\n"
+    assert "unknown backend" in ft("backends", "remove", "tyo").refused(2)
+
+
+@pytest.mark.heavy
+def test_install_and_remove(ft, toy):
+    said = ft("backends", "install", "toy")
+    assert said.code == 0, said.err
+    assert said.out.startswith("toy: built, ")
+    assert ft("backends", "install", "toy", "--quiet").out.startswith("toy: ready already, ")
+    assert "toy-" in ft("backends", "list").out
+    assert "nobody is here to ask" in ft("backends", "remove", "toy").refused(2)
+    removed = ft("backends", "remove", "toy", "--yes", "--json").data["removed"]
+    assert len(removed) == 1
