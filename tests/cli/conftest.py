@@ -78,3 +78,48 @@ def ft_process(clean: Path) -> Callable[..., Said]:
         return Said(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that installs a plugin: distribution, module, code."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+
+    def install(name: str, module: str, code: str) -> None:
+        (site / f"{module}.py").write_text(code, encoding="utf-8")
+        about = site / f"{name.replace('-', '_')}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[ft]\n{module} = {module}\n")
+
+    return install
+
+
+BACKEND = """
+import dataclasses
+from pathlib import Path
+from ft_toy import plugin
+from ftcore.hookspecs import hookimpl
+
+@hookimpl
+def ft_backends():
+    spec = next(iter(plugin.ft_backends()))
+    place = dataclasses.replace(
+        spec.environment, name={name!r}, lock=Path({lock!r}), imports=("json",)
+    )
+    yield dataclasses.replace(spec, name={name!r}, environment=place)
+"""
+
+
+@pytest.fixture
+def install_backend(toy: Any, install_plugin: Any, tmp_path: Path) -> Callable[[str, str], None]:
+    """A function that installs a copy of the toy with another name and another lock."""
+
+    def install(name: str, lock: str) -> None:
+        path = tmp_path / f"{name}.txt"
+        path.write_text(lock, encoding="utf-8")
+        install_plugin(f"ft-{name}", name, BACKEND.format(name=name, lock=str(path)))
+
+    return install

@@ -42,12 +42,17 @@ def test_remove_without_environments(ft, toy):
 
 
 @pytest.mark.heavy
-def test_install_and_remove(ft, toy):
-    said = ft("backends", "install", "toy")
+def test_install_and_remove(ft, toy, toy_site, install_backend):
+    lock = (toy_site / "ft_toy" / "locks" / "lock.txt").read_text("utf-8")
+    install_backend("small", lock)
+    said = ft("backends", "install", "small")
     assert said.code == 0, said.err
-    assert said.out.startswith("toy: built, ")
-    assert ft("backends", "install", "toy", "--quiet").out.startswith("toy: ready already, ")
-    assert "toy-" in ft("backends", "list").out
-    assert "nobody is here to ask" in ft("backends", "remove", "toy").refused(2)
-    removed = ft("backends", "remove", "toy", "--yes", "--json").data["removed"]
+    assert said.out.startswith("small: built, ")
+    again = ft("backends", "install", "small", "--quiet")
+    assert again.out.startswith("small: ready already, ")
+    assert again.err == ""
+    assert "small-" in ft("backends", "list").out
+    assert "nobody is here to ask" in ft("backends", "remove", "small").refused(2)
+    removed = ft("backends", "remove", "small", "--yes", "--json").data["removed"]
     assert len(removed) == 1
+    assert ft("backends", "remove", "small").out == "small has no environment here\n"

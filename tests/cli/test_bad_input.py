@@ -256,25 +256,8 @@ def test_unknown_format(refused, toy):
     assert "did you mean 'alpaca'?" in text
 
 
-def install(site: Path, name: str, module: str, code: str) -> None:
-    """Put a plugin into ``site``."""
-    (site / f"{module}.py").write_text(code, encoding="utf-8")
-    about = site / f"{name.replace('-', '_')}-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[ft]\n{module} = {module}\n")
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    return folder
-
-
-def test_plugin_that_fails_to_import(refused, toy, site, ft):
-    install(site, "ft-sour", "sour", "import a_module_that_is_not_there")
+def test_plugin_that_fails_to_import(refused, toy, install_plugin, ft):
+    install_plugin("ft-sour", "sour", "import a_module_that_is_not_there")
     text = refused(4, "run", toy.recipe, "--backend", "sour")
     assert "sour (ft-sour 1.0)" in text
     assert "a_module_that_is_not_there" in text
@@ -286,25 +269,15 @@ def test_plugin_that_fails_to_import(refused, toy, site, ft):
     assert "plugin" in said.err
 
 
-def test_two_plugins_with_one_backend(refused, toy, site):
-    install(site, "ft-twin", "twin", "from ft_toy.plugin import ft_backends")
+def test_two_plugins_with_one_backend(refused, toy, install_plugin):
+    install_plugin("ft-twin", "twin", "from ft_toy.plugin import ft_backends")
     text = refused(4, "run", toy.recipe)
     assert "ft-twin" in text
     assert "ft-toy" in text
 
 
-def test_no_network_during_the_build(refused, toy, site, monkeypatch, tmp_path):
-    spec = (
-        "import dataclasses\nfrom ft_toy import plugin\nfrom ftcore.hookspecs import hookimpl\n"
-        "from pathlib import Path\n"
-        "@hookimpl\ndef ft_backends():\n"
-        "    spec = next(iter(plugin.ft_backends()))\n"
-        "    place = dataclasses.replace(spec.environment, name='far', "
-        f"lock=Path({str(tmp_path / 'far.txt')!r}))\n"
-        "    yield dataclasses.replace(spec, name='far', environment=place)\n"
-    )
-    install(site, "ft-far", "far", spec)
-    (tmp_path / "far.txt").write_text(f"a-far-package==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
+def test_no_network_during_the_build(refused, toy, install_backend, monkeypatch, tmp_path):
+    install_backend("far", f"a-far-package==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     text = refused(5, "run", toy.recipe, "--backend", "far", "--offline")
     assert "The far environment could not be built" in text

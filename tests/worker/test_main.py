@@ -104,9 +104,13 @@ def test_what_ended_a_job(error: BaseException, kind: str, name: str):
     failure = describe(error, "train")
     assert (failure.kind, failure.type, failure.stage) == (kind, name, "train")
     assert failure.message
-    assert failure.code == {"DiskFull": DiskFull("x").code or None, "DataError": "data.odd"}.get(
-        name, failure.code
-    )
+
+
+def test_an_expected_error_keeps_its_code_and_hint():
+    failure = describe(DataError("odd", code="data.odd", hint="h"), "train")
+    assert (failure.code, failure.hint) == ("data.odd", "h")
+    full = describe(OSError(28, "No space left on device"), "train")
+    assert full.code == DiskFull("x").code
 
 
 def test_the_world_must_be_as_planned(make_job: Callable[..., Job]):

@@ -55,10 +55,13 @@ def padded(rows: list[tuple[list[int], list[int]]], *, left: bool = False) -> tu
     )
 
 
+ALONE = Ranks(0, 1)
+
+
 class Training:
     """Five rows in micro-batches of two, two of them a step, and a recorder that watches."""
 
-    def __init__(self, folder: Path, *, first_step: int = 0, ranks: Ranks = Ranks(0, 1)) -> None:
+    def __init__(self, folder: Path, *, first_step: int = 0, ranks: Ranks = ALONE) -> None:
         self.order = plan_order(
             len(ROWS),
             batch_size=2,

@@ -110,6 +110,7 @@ class ToyTrainer(Trainer):
                 "train.batch_size": used.batch_size,
                 "train.accumulation": used.accumulation,
                 "train.learning_rate": used.learning_rate,
+                "train.optimizer": used.optimizer,
                 "train.beta1": used.beta1,
                 "train.beta2": used.beta2,
                 "train.epsilon": used.epsilon,
@@ -125,6 +126,10 @@ class ToyTrainer(Trainer):
                 "train.lora.dropout": used.lora.dropout,
                 "train.lora.rslora": used.lora.rslora,
                 "train.lora.dora": used.lora.dora,
+                "train.lora.targets": used.lora.targets,
+                "train.lora.plus_ratio": used.lora.plus_ratio,
+                "model.dtype": self.job.model.dtype,
+                "model.attention": self.job.model.attention,
                 "trainable_parameters": used.trainable_parameters,
             }
         }

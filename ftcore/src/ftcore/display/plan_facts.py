@@ -43,7 +43,8 @@ def _inputs(plan: Plan) -> Iterator[Item]:
     yield (
         "tokens",
         f"{count(plan.tokens)} an epoch, {count(plan.supervised_tokens)} supervised "
-        f"({share:.0%}); the longest row has {count(plan.longest)}",
+        f"({share:.0%}); the longest row has {count(plan.longest)} of at most "
+        f"{count(plan.max_length)} (longer ones: {plan.overlong})",
     )
     state = "reused" if plan.stream_reused else "made now"
     yield "stream", f"{plan.stream[:12]} ({state}); turns end with {plan.stop_token}"
@@ -78,7 +79,7 @@ def _training(plan: Plan) -> Iterator[Item]:
     )
     yield (
         "learning rate",
-        f"{s.learning_rate:g}, {s.scheduler}, {s.warmup_steps} steps of warm-up",
+        f"{s.learning_rate:g}, {s.scheduler}, {steps_of(s.warmup_steps)} of warm-up",
     )
     yield (
         "optimizer",
@@ -88,6 +89,11 @@ def _training(plan: Plan) -> Iterator[Item]:
     checkpointing = ", gradient checkpointing" if s.gradient_checkpointing else ""
     yield "precision", f"{s.precision}{checkpointing}; loss {s.loss}; seed {s.seed}"
     yield from _method(plan)
+
+
+def steps_of(number: int) -> str:
+    """Return "1 step" or "6 steps"."""
+    return f"{count(number)} step{'' if number == 1 else 's'}"
 
 
 def _method(plan: Plan) -> Iterator[Item]:

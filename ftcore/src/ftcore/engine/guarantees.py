@@ -8,7 +8,7 @@ from typing import Any
 
 from ftcore.data.stream import Stream
 from ftcore.errors import EffectiveConfigMismatch, ProtocolViolation, ReceiptMismatch
-from ftcore.protocol import Receipt, TrainSettings
+from ftcore.protocol import ModelRef, Receipt, TrainSettings
 from ftcore.rendering.order import Order
 
 
@@ -57,12 +57,13 @@ class ReceiptCheck:
             )
 
 
-# Field of `recipe_fields` in engine_config.json -> attribute of TrainSettings.
+# Field of `recipe_fields` in engine_config.json -> attribute of TrainSettings, or of ModelRef.
 PLANNED = {
     "train.max_steps": "steps",
     "train.batch_size": "batch_size",
     "train.accumulation": "accumulation",
     "train.learning_rate": "learning_rate",
+    "train.optimizer": "optimizer",
     "train.beta1": "beta1",
     "train.beta2": "beta2",
     "train.epsilon": "epsilon",
@@ -78,11 +79,14 @@ PLANNED = {
     "train.lora.dropout": "lora.dropout",
     "train.lora.rslora": "lora.rslora",
     "train.lora.dora": "lora.dora",
+    "train.lora.targets": "lora.targets",
+    "train.lora.plus_ratio": "lora.plus_ratio",
     "trainable_parameters": "trainable_parameters",
 }
+PLANNED_MODEL = {"model.dtype": "dtype", "model.attention": "attention"}
 
 
-def check_effective(effective: Any, settings: TrainSettings) -> None:
+def check_effective(effective: Any, settings: TrainSettings, model: ModelRef) -> None:
     """Compare the engine's own configuration, as it ran, with the plan, field by field.
 
     Raises `EffectiveConfigMismatch` naming every field that differs or is missing, and
@@ -93,7 +97,7 @@ def check_effective(effective: Any, settings: TrainSettings) -> None:
         raise ProtocolViolation("engine_config.json has no recipe_fields")
     wrong = [
         f"{field}: planned {planned!r}, the engine used {fields.get(field)!r}"
-        for field, planned in planned_fields(settings).items()
+        for field, planned in planned_fields(settings, model).items()
         if field not in fields or fields[field] != planned
     ]
     if wrong:
@@ -103,6 +107,7 @@ def check_effective(effective: Any, settings: TrainSettings) -> None:
         )
 
 
-def planned_fields(settings: TrainSettings) -> dict[str, Any]:
+def planned_fields(settings: TrainSettings, model: ModelRef) -> dict[str, Any]:
     """Return what every engine must report to have used, by recipe field."""
-    return {field: attrgetter(name)(settings) for field, name in PLANNED.items()}
+    training = {field: attrgetter(name)(settings) for field, name in PLANNED.items()}
+    return training | {field: getattr(model, name) for field, name in PLANNED_MODEL.items()}

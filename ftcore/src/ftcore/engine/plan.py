@@ -28,6 +28,8 @@ class Plan:
     tokens: int
     supervised_tokens: int
     longest: int
+    max_length: int
+    overlong: str
     account: dict[str, Any]
     settings: TrainSettings
     stream: str

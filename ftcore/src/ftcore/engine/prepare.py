@@ -184,6 +184,8 @@ def make_plan(
         tokens=stream.tokens("train"),
         supervised_tokens=stream.supervised_tokens("train"),
         longest=int(lengths.max()),
+        max_length=recipe.data.max_length,
+        overlong=recipe.data.overlong,
         account=stream.account.tally.to_json(),
         settings=settings,
         stream=stream.hash,

@@ -34,7 +34,7 @@ def check_result(
     if not isinstance(steps, int) or not isinstance(seconds, int | float):
         raise ProtocolViolation("the result of stage train has no number of steps or seconds")
     receipts.finish(steps, prepared.order, early=prepared.settings.patience is not None)
-    check_effective(_engine_config(run), prepared.settings)
+    check_effective(_engine_config(run), prepared.settings, job.model)
     check_adapter(run.file("adapter"))
     write_json(
         {"micro_batches": receipts.seen, "planned": receipts.planned, "equal": True},

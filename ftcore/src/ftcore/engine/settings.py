@@ -36,7 +36,7 @@ def lora_settings(recipe: Recipe, facts: ModelFacts) -> LoraSettings:
     if lora.targets == "all-linear":
         targets = sorted({name.rsplit(".", 1)[-1] for name in facts.linear_modules()})
     else:
-        targets = list(lora.targets)
+        targets = sorted(set(lora.targets))
     return LoraSettings(
         rank=lora.rank,
         alpha=lora.alpha,

@@ -1,4 +1,4 @@
-"""What every backend built on transformers' `Trainer` shares: events, stopping, validation loss."""
+"""What every backend built on transformers' `Trainer` shares: arguments, events, its outcome."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 from ftcore.backends import TrainOutcome
 from ftcore.protocol import Stage, TrainSettings
 from ftcore.worker.context import WorkerContext
-from ftcore.worker.stream import pad_rows
-
-SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
+from ftcore.worker.effective import OPTIMIZERS, SCHEDULERS, base_rate, effective_configuration
 
 
 def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[str, Any]:
@@ -28,7 +26,7 @@ def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": SCHEDULERS[settings.scheduler],
         "warmup_steps": settings.warmup_steps,
-        "optim": "adamw_torch",
+        "optim": OPTIMIZERS[settings.optimizer],
         "adam_beta1": settings.beta1,
         "adam_beta2": settings.beta2,
         "adam_epsilon": settings.epsilon,
@@ -70,6 +68,7 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
         self._context = context
         self._tokens = tokens_per_step
         self._step_begin = 0.0
+        self._rate: float | None = None
         self.stopped = False
         self.first_step_begin: float | None = None
         self.last_step_end: float | None = None
@@ -79,6 +78,12 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
         self._step_begin = time.monotonic()
         if self.first_step_begin is None:
             self.first_step_begin = self._step_begin
+
+    def on_pre_optimizer_step(
+        self, args: Any, state: Any, control: Any, optimizer: Any = None, **kwargs: Any
+    ) -> None:
+        """Note the rate that the step uses; engines log it before or after the schedule moves."""
+        self._rate = base_rate(optimizer, args.learning_rate)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Report the step and its speed; ask the engine to stop when ft was asked to."""
@@ -108,7 +113,7 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
                 step=state.global_step,
                 loss=number(logs["loss"]),
                 grad_norm=number(logs.get("grad_norm")),
-                learning_rate=number(logs.get("learning_rate")),
+                learning_rate=self._rate,
             )
         elif "eval_loss" in logs:
             self._context.emit(
@@ -130,101 +135,6 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
 def number(value: Any) -> float | None:
     """Return a float from a number or a one-element tensor."""
     return None if value is None else float(value)
-
-
-def validation_loss(network: Any, rows: Any, settings: TrainSettings, autocast: Any) -> float:
-    """Return the mean negative log-likelihood in nats per supervised token over all ``rows``.
-
-    ``autocast`` is the engine's context manager factory for its precision. The mean is over
-    tokens, not over batches.
-    """
-    import torch
-
-    was_training = network.training
-    network.eval()
-    total = tokens = 0.0
-    for start in range(0, len(rows), settings.batch_size):
-        batch = pad_rows(
-            [rows[index] for index in range(start, min(start + settings.batch_size, len(rows)))],
-            pad_id=settings.pad_id,
-            multiple=settings.padding_multiple,
-        )
-        batch = {key: value.to(network.device) for key, value in batch.items()}
-        supervised = int((batch["labels"][:, 1:] != -100).sum())
-        with torch.no_grad(), autocast():
-            loss = network(**batch, use_cache=False).loss
-        total += float(loss) * supervised
-        tokens += supervised
-    network.train(was_training)
-    return total / tokens if tokens else float("nan")
-
-
-def optimizer_groups(network: Any, optimizer: Any) -> dict[str, dict[str, Any]]:
-    """Return, per trainable parameter, the rate, weight decay, betas and epsilon it trains with."""
-    names = {id(parameter): name for name, parameter in network.named_parameters()}
-    return {
-        names[id(parameter)]: {
-            "initial_lr": group.get("initial_lr", group["lr"]),
-            "weight_decay": group["weight_decay"],
-            "betas": list(group["betas"]),
-            "eps": group["eps"],
-        }
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-    }
-
-
-def recipe_fields(arguments: Any, network: Any) -> dict[str, Any]:
-    """Return what the engine used, by recipe field, from its own `TrainingArguments` and adapter.
-
-    The parent compares each with the plan.
-    """
-    schedulers = {theirs: ours for ours, theirs in SCHEDULERS.items()}
-    scheduler = str(getattr(arguments.lr_scheduler_type, "value", arguments.lr_scheduler_type))
-    adapter = network.peft_config["default"]
-    return {
-        "train.max_steps": arguments.max_steps,
-        "train.batch_size": arguments.per_device_train_batch_size,
-        "train.accumulation": arguments.gradient_accumulation_steps,
-        "train.learning_rate": arguments.learning_rate,
-        "train.beta1": arguments.adam_beta1,
-        "train.beta2": arguments.adam_beta2,
-        "train.epsilon": arguments.adam_epsilon,
-        "train.weight_decay": arguments.weight_decay,
-        "train.max_grad_norm": arguments.max_grad_norm,
-        "train.warmup_steps": arguments.warmup_steps,
-        "train.gradient_checkpointing": bool(getattr(network, "is_gradient_checkpointing", False)),
-        "train.seed": arguments.seed,
-        "train.scheduler": schedulers.get(scheduler, scheduler),
-        "train.precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
-        "train.lora.rank": adapter.r,
-        "train.lora.alpha": adapter.lora_alpha,
-        "train.lora.dropout": adapter.lora_dropout,
-        "train.lora.rslora": adapter.use_rslora,
-        "train.lora.dora": adapter.use_dora,
-        "trainable_parameters": trainable_parameters(network),
-    }
-
-
-def trainable_parameters(network: Any) -> int:
-    """Return how many numbers are trained."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, Any]:
-    """Return what the engine really used: its arguments, adapter and optimizer, read back.
-
-    ``recipe_fields`` is what the parent holds against the plan; the rest is kept for people.
-    """
-    args = trainer.args
-    network = trainer.accelerator.unwrap_model(trainer.model)
-    return {
-        "recipe_fields": recipe_fields(args, network),
-        "arguments": args.to_dict(),
-        "adapter": network.peft_config["default"].to_dict(),
-        "optimizer": optimizer_groups(network, trainer.optimizer),
-        "loss": settings.loss,
-    }
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

@@ -41,9 +41,16 @@ class ReceiptRecorder:
         standard loss; None means that the labels that enter the forward pass are the ones consumed
         (an engine's own head).
         """
-        model.register_forward_pre_hook(self._on_forward(loss_owner is None), with_kwargs=True)
+        self.watch_forward(model, labels=loss_owner is None)
         if loss_owner is not None:
             loss_owner.loss_function = self.wrap_loss(loss_owner.loss_function)
+
+    def watch_forward(self, model: Any, *, labels: bool) -> None:
+        """Observe only what enters ``model``: ids, and the labels where ``labels`` says so.
+
+        Without its labels, a loss of the engine's own has to be wrapped (`wrap_loss`).
+        """
+        model.register_forward_pre_hook(self._on_forward(labels), with_kwargs=True)
 
     def wrap_loss(self, loss: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``loss`` with the labels of every call recorded."""

@@ -23,14 +23,14 @@ from ftcore.worker.hf_trainer import (
     common_arguments,
     common_callbacks,
     outcome,
-    validation_loss,
 )
 from ftcore.worker.loading import load_base, load_tokenizer
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
+from ftcore.worker.validation import TokenValidation
 
 
-class CanonicalSFTTrainer(SFTTrainer):  # type: ignore[misc]
+class CanonicalSFTTrainer(TokenValidation, SFTTrainer):  # type: ignore[misc]
     """`SFTTrainer` that takes the rows in the stream's order and the recipe's loss."""
 
     def __init__(self, *, settings: TrainSettings, **kwargs: Any) -> None:
@@ -62,18 +62,6 @@ class CanonicalSFTTrainer(SFTTrainer):  # type: ignore[misc]
             eps=settings.epsilon,
         )
         return self.optimizer
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Measure validation loss by tokens; the engine's own is a mean of batch means."""
-        loss = validation_loss(
-            self.model, self.eval_dataset, self.ft_settings, self.compute_loss_context_manager
-        )
-        metrics = {"eval_loss": loss}
-        self.log(dict(metrics))
-        self.control: Any = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
 
 
 class TrlTrainer(FtTrainer):

@@ -1,0 +1,127 @@
+"""What an engine built on transformers' `Trainer` really used, read back after training.
+
+The parent holds ``recipe_fields`` against the plan; the rest is kept for people and for comparing
+engines.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftcore.protocol import TrainSettings
+
+# The recipe's names of schedules, and transformers'.
+SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
+OPTIMIZERS = {"adamw": "adamw_torch"}
+
+
+def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, Any]:
+    """Return the engine's arguments, adapter and optimizer as they were at the end."""
+    args = trainer.args
+    network = trainer.accelerator.unwrap_model(trainer.model)
+    optimizer = optimizer_groups(network, trainer.optimizer)
+    return {
+        "recipe_fields": {
+            **training_fields(args, network),
+            **adapter_fields(network, optimizer, settings),
+            **model_fields(network),
+        },
+        "arguments": args.to_dict(),
+        "adapter": network.peft_config["default"].to_dict(),
+        "optimizer": optimizer,
+        "loss": settings.loss,
+    }
+
+
+def training_fields(arguments: Any, network: Any) -> dict[str, Any]:
+    """Return, by recipe field, what the engine's own `TrainingArguments` say."""
+    schedulers = {theirs: ours for ours, theirs in SCHEDULERS.items()}
+    optimizers = {theirs: ours for ours, theirs in OPTIMIZERS.items()}
+    scheduler, optimizer = text(arguments.lr_scheduler_type), text(arguments.optim)
+    return {
+        "train.max_steps": arguments.max_steps,
+        "train.batch_size": arguments.per_device_train_batch_size,
+        "train.accumulation": arguments.gradient_accumulation_steps,
+        "train.learning_rate": arguments.learning_rate,
+        "train.optimizer": optimizers.get(optimizer, optimizer),
+        "train.beta1": arguments.adam_beta1,
+        "train.beta2": arguments.adam_beta2,
+        "train.epsilon": arguments.adam_epsilon,
+        "train.weight_decay": arguments.weight_decay,
+        "train.max_grad_norm": arguments.max_grad_norm,
+        "train.warmup_steps": arguments.warmup_steps,
+        "train.gradient_checkpointing": bool(getattr(network, "is_gradient_checkpointing", False)),
+        "train.seed": arguments.seed,
+        "train.scheduler": schedulers.get(scheduler, scheduler),
+        "train.precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
+        "trainable_parameters": trainable_parameters(network),
+    }
+
+
+def adapter_fields(
+    network: Any, optimizer: dict[str, dict[str, Any]], settings: TrainSettings
+) -> dict[str, Any]:
+    """Return, by recipe field, what the adapter that was trained says."""
+    adapter = network.peft_config["default"]
+    return {
+        "train.lora.rank": adapter.r,
+        "train.lora.alpha": adapter.lora_alpha,
+        "train.lora.dropout": adapter.lora_dropout,
+        "train.lora.rslora": adapter.use_rslora,
+        "train.lora.dora": adapter.use_dora,
+        "train.lora.targets": sorted(adapter.target_modules),
+        "train.lora.plus_ratio": plus_ratio(optimizer, settings),
+    }
+
+
+def plus_ratio(optimizer: dict[str, dict[str, Any]], settings: TrainSettings) -> float | None:
+    """Return LoRA+'s ratio as the optimizer has it, or None where all rates are one."""
+    rates = {group["initial_lr"] for name, group in optimizer.items() if "lora_B" in name}
+    rate = max(rates, default=settings.learning_rate)
+    planned = settings.lora.plus_ratio
+    # A product that was rounded does not give its factor back by division.
+    if planned is not None and rates == {settings.learning_rate * planned}:
+        return planned
+    return None if rates <= {settings.learning_rate} else rate / settings.learning_rate
+
+
+def model_fields(network: Any) -> dict[str, Any]:
+    """Return, by recipe field, how the frozen weights are held."""
+    base = network.get_base_model()
+    frozen = {text(p.dtype) for n, p in base.named_parameters() if not p.requires_grad}
+    return {
+        "model.dtype": ", ".join(sorted(name.removeprefix("torch.") for name in frozen)),
+        "model.attention": getattr(base.config, "_attn_implementation", None),
+    }
+
+
+def optimizer_groups(network: Any, optimizer: Any) -> dict[str, dict[str, Any]]:
+    """Return, per trainable parameter, the rate, weight decay, betas and epsilon it trains with."""
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    return {
+        names[id(parameter)]: {
+            "initial_lr": group.get("initial_lr", group["lr"]),
+            "weight_decay": group["weight_decay"],
+            "betas": list(group["betas"]),
+            "eps": group["eps"],
+        }
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+
+
+def base_rate(optimizer: Any, learning_rate: float) -> float:
+    """Return the present rate of the group that began with ``learning_rate``, else of the first."""
+    groups = optimizer.param_groups
+    plain = [group for group in groups if group.get("initial_lr") == learning_rate]
+    return float((plain or groups)[0]["lr"])
+
+
+def trainable_parameters(network: Any) -> int:
+    """Return how many numbers are trained."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def text(value: Any) -> str:
+    """Return the text of an enumeration's member, or of anything else."""
+    return str(getattr(value, "value", value))
