@@ -202,6 +202,22 @@ def test_the_example_of_data_formats(install):
     assert fields == {"level": 2}
 
 
+def test_the_example_of_cleaning_steps(install):
+    from ftcore.data.cleaning import Removed, StepContext
+    from ftcore.data.rows import Row, Source
+    from ftcore.rendering.messages import Message
+
+    install("ft-x", "x", example(hookspecs.ft_cleaning_steps))
+    (step,) = load_plugins().cleaning_steps()
+    drop = step(step.Options(), StepContext())
+    rows = [
+        Row("1", (Message("user", "q"), Message("assistant", answer)), Source("a", 1))
+        for answer in ("yes", "lorem ipsum dolor")
+    ]
+    assert drop.row(rows[0]) == (rows[0],)
+    assert drop.row(rows[1]) == Removed("the answer holds 'lorem ipsum'")
+
+
 def test_the_example_of_metrics(install):
     from ftcore.evaluation.metric import Example, MetricContext
 

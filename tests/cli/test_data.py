@@ -64,6 +64,19 @@ def test_check_with_another_format(ft, toy):
     assert "train.jsonl:1" in text
 
 
+def test_check_for_languages_and_near_rows(ft, toy):
+    question = "Which of the cities by the river is the capital of the whole country, and since when has it been so"
+    rows = [{"prompt": f"{question}{end}", "completion": "Paris."} for end in ("?", "?!")]
+    (toy.root / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = ft("data", "check", toy.root / "more.jsonl", "--near", "--languages")
+    assert "near duplicates 1" in said.out
+    assert "languages    en 2" in said.out
+    assert "more.jsonl:2: nearly the same row as" in said.out
+    data = ft("data", "check", toy.recipe, "--near", "--no-tokens", "--json").data
+    assert data["parts"]["train"]["leakage"]["near_prompt"] == 0
+    assert data["parts"]["train"]["languages"] is None
+
+
 def test_preview(ft, toy):
     said = ft("data", "preview", toy.recipe, "--rows", 2)
     assert said.code == 0

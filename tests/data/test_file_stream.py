@@ -88,10 +88,11 @@ def test_problems_come_with_their_place(tmp_path: Path, make_renderer: MakeRende
     assert list((tmp_path / "cache" / "streams").glob("[!.]*")) == []
 
 
-def test_errors_of_a_worker_arrive(tmp_path: Path, make_renderer: MakeRenderer) -> None:
-    (tmp_path / "a.jsonl").write_text('{"text": "a document"}\n')
-    with pytest.raises(DataError, match="not supported yet"):
-        build(tmp_path, ["a.jsonl"], make_renderer())
+def test_documents(tmp_path: Path, make_renderer: MakeRenderer) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a document"}\n' * 40)
+    found = build(tmp_path, ["a.jsonl"], make_renderer())
+    tokens = [found.stream.tokens(part) for part in found.stream.parts]
+    assert tokens == [found.stream.supervised_tokens(part) for part in found.stream.parts]
 
 
 def test_an_empty_file_is_told(tmp_path: Path, make_renderer: MakeRenderer) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftcore.data.leakage import find_leakage
-from ftcore.data.rows import Row
+from ftcore.data.leakage import TrainingIndex, find_leakage
+from ftcore.data.rows import Row, Source, content_hash
+from ftcore.rendering.messages import Message
+
+MakeRow = Callable[..., Row]
 
 
 def test_rows_prompts_and_groups(make_row: Callable[..., Row]) -> None:
@@ -27,3 +30,26 @@ def test_rows_prompts_and_groups(make_row: Callable[..., Row]) -> None:
     ]
     assert leakage
     assert not find_leakage(train, [make_row("q5", "a5")], group="database")
+
+
+def test_near_prompts(make_row: MakeRow) -> None:
+    question = "which of the cities by the river is the capital of the whole country"
+    train = [make_row(f"{question}?", "Paris", 1), make_row("how old is it", "old", 2)]
+    test = [make_row(f"{question}!", "Paris", 1), make_row("how old is it", "new", 2)]
+    leakage = TrainingIndex(near=0.85)
+    for row in train:
+        leakage.add(row)
+    found = leakage.find(test)
+    assert (found.same_row, found.same_prompt, found.near_prompt) == (0, 1, 1)
+    assert "its prompt is nearly that of rows.jsonl:1 (similarity" in str(found.problems[0])
+    assert find_leakage(train, test).near_prompt is None
+
+
+def test_documents_are_compared_as_a_whole() -> None:
+    def document(text: str, line: int) -> Row:
+        messages = (Message("assistant", text),)
+        return Row(content_hash(messages), messages, Source("text.jsonl", line))
+
+    found = find_leakage([document("a", 1), document("b", 2)], [document("c", 1)])
+    assert not found
+    assert find_leakage([document("a", 1)], [document("a", 3)]).same_row == 1

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftcore.data import stream as stream_module
+from ftcore.data.account import LeftOut
 from ftcore.data.rows import Row, Source, content_hash
 from ftcore.data.stored_stream import Stream
 from ftcore.data.stream import build_stream
@@ -190,11 +191,33 @@ def test_rows_without_a_label_are_refused(
     assert caught.value.problems[0].line == 7
 
 
-def test_plain_text_is_not_yet(tmp_path: Path, make_renderer: MakeRenderer) -> None:
+def test_plain_text_is_learnt_whole(tmp_path: Path, make_renderer: MakeRenderer) -> None:
     messages = (Message("assistant", "a document"),)
     row = Row(content_hash(messages), messages, Source("rows.jsonl", 7))
-    with pytest.raises(DataError, match="not supported yet"):
-        build_stream({"train": [row]}, make_renderer(), cache=tmp_path)
+    stream = build_stream({"train": [row]}, make_renderer(), cache=tmp_path)
+    (ids,), (labels,) = read_arrow(stream, "train").values()
+    assert labels == ids == [*make_renderer().tokenizer.encode("a document").ids, 1]
+    assert stream.supervised_tokens("train") == stream.tokens("train")
+
+
+def test_rows_that_the_recipe_leaves_out_are_accounted_for(
+    tmp_path: Path, make_row: MakeRow, make_renderer: MakeRenderer
+) -> None:
+    parts = {"train": rows(make_row, 4)}
+    plain = build_stream(parts, make_renderer(), cache=tmp_path)
+    gone = LeftOut(make_row("q", "a", 99), "drop_duplicates", "the same row as a:1").entry()
+    stream = build_stream(parts, make_renderer(), cache=tmp_path, left_out=[gone])
+    assert stream.hash != plain.hash
+    account = Stream.load(stream.folder).account
+    assert (account.count("train", "kept"), account.count("train", "dropped")) == (3, 1)
+    assert account.tally.reasons == {"drop_duplicates": 1}
+    assert account.tally.asked == {"train": 1}
+    assert account.tally.lost == []
+    account.require(0.0)
+    assert next(entry.source for entry in account.entries()) == "rows.jsonl:99"
+    assert [entry.row_id for entry in stream.entries("train")] == [
+        row.row_id for row in parts["train"]
+    ]
 
 
 def test_parallel_and_serial_streams_are_equal(

@@ -62,7 +62,7 @@ def test_every_refusal_at_once_with_its_line_and_who_can(load, spec: BackendSpec
     with pytest.raises(UnsupportedError) as caught:
         check_capabilities(loaded, poor, [able], "cpu")
     rate, dora, ratio = caught.value.problems
-    assert (rate.field, rate.line) == ("train.learning_rate", 17)
+    assert (rate.field, rate.line) == ("train.learning_rate", 18)
     assert rate.message.endswith("toy does not declare it")
     assert (dora.field, dora.fix) == ("train.lora.dora", "backends that can: able")
     assert "a lookup table has no such thing" in dora.message

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from ftcore.engine.guarantees import PLANNED, ReceiptCheck, check_effective, planned_fields
+from ftcore.engine.guarantees import (
+    PLANNED,
+    PLANNED_MODEL,
+    ReceiptCheck,
+    check_effective,
+    planned_fields,
+)
 from ftcore.engine.prepare import Prepared
+from ftcore.engine.settings import model_ref
 from ftcore.errors import EffectiveConfigMismatch, ProtocolViolation, ReceiptMismatch
 from ftcore.protocol import Receipt
 
@@ -81,23 +88,33 @@ def test_no_step_and_a_step_too_many_are_no_early_end(prepared: Prepared, steps:
         check.finish(steps, prepared.order, early=True)
 
 
+def check(prepared: Prepared, effective: Any) -> None:
+    model = model_ref(prepared.loaded.recipe, str(prepared.model.folder))
+    check_effective(effective, prepared.settings, model)
+
+
+def planned(prepared: Prepared) -> dict[str, Any]:
+    model = model_ref(prepared.loaded.recipe, str(prepared.model.folder))
+    return planned_fields(prepared.settings, model)
+
+
 def test_an_equal_configuration(prepared: Prepared):
-    check_effective({"recipe_fields": planned_fields(prepared.settings)}, prepared.settings)
+    check(prepared, {"recipe_fields": planned(prepared)})
 
 
-@pytest.mark.parametrize("field", sorted(PLANNED))
+@pytest.mark.parametrize("field", sorted(PLANNED | PLANNED_MODEL))
 def test_each_field_must_be_reported_and_equal(prepared: Prepared, field: str):
-    fields = planned_fields(prepared.settings)
-    for other in ("something else", None, -1):
+    fields = planned(prepared)
+    for other in ("something else", -1):
         with pytest.raises(EffectiveConfigMismatch, match=f"{field}: planned") as caught:
-            check_effective({"recipe_fields": {**fields, field: other}}, prepared.settings)
+            check(prepared, {"recipe_fields": {**fields, field: other}})
         assert caught.value.message.count("planned ") == 1
     del fields[field]
     with pytest.raises(EffectiveConfigMismatch, match="the engine used None"):
-        check_effective({"recipe_fields": fields}, prepared.settings)
+        check(prepared, {"recipe_fields": fields})
 
 
 @pytest.mark.parametrize("effective", [None, [], {}, {"recipe_fields": []}, "x"])
 def test_what_is_no_configuration(prepared: Prepared, effective: Any):
     with pytest.raises(ProtocolViolation, match="no recipe_fields"):
-        check_effective(effective, prepared.settings)
+        check(prepared, effective)

@@ -89,9 +89,13 @@ def test_what_cannot_work_is_refused_before_any_compute(toy, overrides, error, c
 
 
 def test_validation_without_rows_is_refused(toy):
-    """A share of ten rows may be none of them."""
+    """The only row is too long, and may be dropped."""
+    row = {"prompt": "far too long " * 100, "completion": "yes"}
+    (toy.root / "validation.jsonl").write_text(json.dumps(row) + "\n")
+    options = ["data.validation=validation.jsonl", "data.overlong=drop", "data.allow_lost=1"]
+    assert toy.prepare(*options).plan.rows["validation"] == 0
     with pytest.raises(DataError) as caught:
-        toy.prepare("data.split.validation=1e-9", "train.validation.every_steps=1")
+        toy.prepare(*options, "train.validation.every_steps=1")
     assert caught.value.code == "data.no-validation"
 
 

@@ -110,8 +110,8 @@ def test_the_metrics_options_come_from_the_recipe(toy):
     loaded = toy.prepare(
         "evaluation.sql.databases=databases",
         "evaluation.sql.timeout_seconds=2",
-        "evaluation.text.strip_opening=Well, ",
+        "evaluation.text.strip_opening=Well,",
     ).loaded
     context = metric_context(loaded)
     assert context.databases == toy.root / "databases"
-    assert (context.sql.seconds, context.strip_prefix) == (2.0, "Well, ")
+    assert (context.sql.seconds, context.strip_prefix) == (2.0, "Well,")

@@ -96,3 +96,11 @@ def test_the_fingerprint_tells_a_tuned_copy_from_its_base(make_folder: Maker):
     assert folder_fingerprint(base) == folder_fingerprint(copy) != folder_fingerprint(tuned)
     (copy / "chat_template.jinja").write_text("other")
     assert folder_fingerprint(base) != folder_fingerprint(copy)
+
+
+def test_documents_need_no_chat_template(make_folder: Maker):
+    folder = make_folder()
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    (folder / "tokenizer_config.json").write_text("{}")
+    check_folder(folder, chat=False)
+    assert codes(folder) == ["model.no-chat-template"]

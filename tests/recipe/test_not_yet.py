@@ -36,7 +36,6 @@ def test_the_table_names_fields_of_the_schema():
 
 REFUSED = {
     "model.quantization": "4bit",
-    "data.clean": [{"name": "strip"}],
     "train.method": "full",
     "train.freeze.last_layers": 4,
     "train.prompt.virtual_tokens": 4,
@@ -65,12 +64,6 @@ def test_refused(path, value):
     assert (problem.field, problem.code) == (path, "recipe.not-yet")
     assert problem.message.startswith("ft does not do this yet: ")
     assert problem.fix
-
-
-def test_weights_are_refused():
-    sources = ["a", {"path": "b"}, {"path": "c", "weight": 2.0}]
-    (problem,) = not_yet_problems(recipe("data.train", sources))
-    assert problem.field == "data.train[2].weight"
 
 
 def test_values_by_path():

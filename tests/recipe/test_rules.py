@@ -33,6 +33,8 @@ def test_defaults_do_not_contradict_each_other():
     ("settings", "field"),
     [
         ({"train__max_steps": 10, "train__warmup_steps": 10}, "train.warmup_steps"),
+        ({"data__test": ["a", {"path": "b", "weight": 2.0}]}, "data.test[1].weight"),
+        ({"data__validation": [{"path": "b", "weight": 0.5}]}, "data.validation[0].weight"),
         ({"train__validation__patience": 3}, "train.validation.patience"),
         ({"train__validation__load_best": True}, "train.validation.load_best"),
         ({"train__validation__every_steps": 3}, "train.validation.every_steps"),

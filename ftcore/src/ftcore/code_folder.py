@@ -14,6 +14,7 @@ CHILD_PARTS = (
     "errors.py",
     "backends.py",
     "protocol.py",
+    "wire.py",
     "rendering",
     "worker",
 )

@@ -22,6 +22,7 @@ from ftcore.backends import BackendSpec
 from ftcore.errors import FtError, Problem
 
 if TYPE_CHECKING:
+    from ftcore.data.cleaning.base import Step
     from ftcore.data.formats.base import Format
     from ftcore.evaluation.metric import Metric
     from ftcore.protocol import Event
@@ -93,6 +94,41 @@ def ft_data_formats() -> Iterable[Format]:  # type: ignore[empty-body]
         @hookimpl
         def ft_data_formats():
             return [Riddles()]
+    """
+
+
+@hookspec
+def ft_cleaning_steps() -> Iterable[type[Step]]:  # type: ignore[empty-body]
+    """Return cleaning or augmentation steps; a recipe asks for them under ``[[data.clean]]``.
+
+    A step sees one row after the other and says what stands in its place; ft counts what it did.
+    ``Options`` is a frozen dataclass, whose fields a recipe sets under ``options``.
+
+    Example::
+
+        from dataclasses import dataclass
+
+        from ftcore.data.cleaning import Removed, Step
+        from ftcore.hookspecs import hookimpl
+
+        @dataclass(frozen=True)
+        class Words:
+            unwanted: tuple[str, ...] = ("lorem ipsum",)
+
+        class DropWords(Step):
+            name = "drop_words"
+            describe = "no row whose answer holds an unwanted word"
+            Options = Words
+
+            def row(self, row):
+                for word in self.options.unwanted:
+                    if word in row.reference:
+                        return Removed(f"the answer holds {word!r}")
+                return (row,)
+
+        @hookimpl
+        def ft_cleaning_steps():
+            return [DropWords]
     """
 
 

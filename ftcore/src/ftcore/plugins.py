@@ -26,6 +26,7 @@ from ftcore.errors import FtError, PluginError, Problem, RecipeError
 from ftcore.hookspecs import HOOK_API, PROJECT
 
 if TYPE_CHECKING:
+    from ftcore.data.cleaning.base import Step
     from ftcore.data.formats.base import Format
     from ftcore.evaluation.metric import Metric
     from ftcore.protocol import Event
@@ -114,6 +115,10 @@ class Plugins:
     def data_formats(self) -> list[Format]:
         """Return the row formats of all plugins; a plugin that fails here is reported, left out."""
         return [item for _, item in self._items("ft_data_formats")]
+
+    def cleaning_steps(self) -> list[type[Step]]:
+        """Return the cleaning steps of all plugins; a plugin that fails here is left out."""
+        return [item for _, item in self._items("ft_cleaning_steps")]
 
     def metrics(self) -> list[type[Metric]]:
         """Return the metrics of all plugins; a plugin that fails here is reported, left out."""

@@ -12,6 +12,8 @@ from ftcore.cli import options
 if TYPE_CHECKING:
     from ftcore.engine.data_check import RecipeCheck
 
+SIMILAR = 0.85  # Jaccard similarity from which on rows are nearly the same
+
 
 @click.command("check")
 @click.argument("sources", metavar="RECIPE|FILE...", nargs=-1, required=True)
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 @options.model_option
 @options.set_option
 @click.option("--no-tokens", is_flag=True, help="Do not render the rows for the recipe's model.")
+@click.option(
+    "--near", is_flag=True, help="Look for rows that are nearly the same, and such leakage."
+)
+@click.option("--languages", is_flag=True, help="Tell the languages of the rows.")
 @click.option(
     "--all",
     "all_file",
@@ -37,6 +43,8 @@ def command(
     model: str | None,
     overrides: tuple[str, ...],
     no_tokens: bool,
+    near: bool,
+    languages: bool,
     all_file: Path | None,
     offline: bool,
     as_json: bool,
@@ -45,20 +53,23 @@ def command(
 
     Give one recipe (a .toml file) or files, folders and globs of rows. With a recipe, rows are
     also rendered for its model (lengths, what would be cut), and train and test are compared.
+    --near needs the library datasketch, --languages py3langid.
     Exit code 7 when there are rows that cannot be used.
     """
     from ftcore.cli import output
     from ftcore.cli.data_check_output import gate, lines, write_all
 
+    extra: dict[str, Any] = {"languages": languages, "near": SIMILAR if near else None}
     changed = {"profile": profile, "model": model, "overrides": overrides}
     if len(sources) == 1 and sources[0].endswith(".toml"):
         if format_name is not None:
             changed["overrides"] = (*overrides, f"data.format={format_name}")
-        found = _check_recipe(Path(sources[0]), changed, tokens=not no_tokens, offline=offline)
+        extra |= {"tokens": not no_tokens, "offline": offline}
+        found = _check_recipe(Path(sources[0]), changed, extra)
     elif any(changed.values()):
         raise click.UsageError("--profile, --model and --set need a recipe", ctx)
     else:
-        found = _check_files(sources, format_name or "auto")
+        found = _check_files(sources, format_name or "auto", **extra)
     if all_file is not None:
         write_all(found, all_file)
     error = gate(found)
@@ -70,22 +81,28 @@ def command(
         raise error
 
 
-def _check_recipe(
-    recipe: Path, changed: dict[str, Any], *, tokens: bool, offline: bool
-) -> RecipeCheck:
+def _check_recipe(recipe: Path, changed: dict[str, Any], extra: dict[str, Any]) -> RecipeCheck:
     from ftcore.cli import output
     from ftcore.engine.data_check import check_data
     from ftcore.engine.opening import open_recipe, use_plugins
 
     loaded = open_recipe(recipe, use_plugins(), options.changes(**changed))
-    return check_data(loaded, tokens=tokens, offline=offline, notify=output.progress_line)
+    return check_data(loaded, **extra, notify=output.progress_line)
 
 
-def _check_files(sources: tuple[str, ...], format_name: str) -> RecipeCheck:
+def _check_files(
+    sources: tuple[str, ...], format_name: str, languages: bool, near: float | None
+) -> RecipeCheck:
     from ftcore.data.checks import check
     from ftcore.engine.data_check import RecipeCheck
     from ftcore.engine.opening import use_plugins
 
     use_plugins()
-    report = check(list(sources), base=Path.cwd(), format=format_name)
+    report = check(
+        list(sources),
+        base=Path.cwd(),
+        format=format_name,
+        look_for_languages=languages,
+        near=near,
+    )
     return RecipeCheck({"rows": report}, [])

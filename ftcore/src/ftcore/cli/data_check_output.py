@@ -62,6 +62,8 @@ def _facts(report: CheckReport) -> Iterator[tuple[str, str]]:
     yield "counts", ", ".join(f"{name} {count(number)}" for name, number in counts.items())
     yield "roles", ", ".join(f"{role} {count(n)}" for role, n in report.roles.items())
     yield "scripts", ", ".join(f"{script} {count(n)}" for script, n in report.scripts.items())
+    if report.languages is not None:
+        yield "languages", ", ".join(f"{code} {count(n)}" for code, n in report.languages.items())
     yield "characters", _lengths(report.characters)
     if report.tokens is not None:
         yield "tokens", _lengths(report.tokens)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ftcore.data.rows import Row
 from ftcore.errors import DataError, Problem
 
 Status = Literal["kept", "cut", "dropped"]
@@ -46,13 +47,33 @@ class Entry:
         return Problem(what, file=file, line=int(line), code=f"data.{self.reason}")
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A training row that the recipe asks to leave out: the step's name, and why in a sentence."""
+
+    row: Row
+    reason: str
+    detail: str
+
+    def entry(self) -> Entry:
+        """Return the row's entry; it was never rendered, so it has no tokens."""
+        row = self.row
+        place = (row.row_id, "train", str(row.source))
+        return Entry(*place, "dropped", self.reason, self.detail, 0, 0, 0)
+
+
 @dataclass(slots=True)
 class Tally:
-    """Counts per part and status, per reason, and the first lost rows; tallies add up."""
+    """Counts per part and status, per reason, and the first lost rows; tallies add up.
+
+    ``asked`` counts, per part, the dropped rows that the recipe itself asked to leave out
+    (cleaning steps, weights, a limit); they are among the dropped ones but need no consent.
+    """
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     lost: list[Entry] = field(default_factory=list)
+    asked: dict[str, int] = field(default_factory=dict)
 
     def open_part(self, part: str) -> dict[str, int]:
         """Make the part known, also when it has no row, and return its counts."""
@@ -60,12 +81,14 @@ class Tally:
 
     def add(self, entry: Entry) -> None:
         """Count one entry."""
-        self.open_part(entry.part)[entry.status] += 1
-        if entry.status != "kept":
-            reason = entry.reason or "unknown"
-            self.reasons[reason] = self.reasons.get(reason, 0) + 1
-            if len(self.lost) < SHOWN_LOST:
-                self.lost.append(entry)
+        self._count(entry)
+        if entry.status != "kept" and len(self.lost) < SHOWN_LOST:
+            self.lost.append(entry)
+
+    def add_asked(self, entry: Entry) -> None:
+        """Count the entry of a row that the recipe asked to leave out."""
+        self._count(entry)
+        self.asked[entry.part] = self.asked.get(entry.part, 0) + 1
 
     def merge(self, other: Tally) -> None:
         """Add what ``other`` counted."""
@@ -75,16 +98,25 @@ class Tally:
                 mine[status] += count
         for reason, count in other.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
+        for part, count in other.asked.items():
+            self.asked[part] = self.asked.get(part, 0) + count
         self.lost.extend(other.lost[: SHOWN_LOST - len(self.lost)])
 
     def to_json(self) -> dict[str, Any]:
         """Return the tally as plain data."""
         return asdict(self)
 
+    def _count(self, entry: Entry) -> None:
+        self.open_part(entry.part)[entry.status] += 1
+        if entry.status != "kept":
+            reason = entry.reason or "unknown"
+            self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Tally:
         """Rebuild a tally from `to_json`."""
-        return cls(data["counts"], data["reasons"], [Entry(**entry) for entry in data["lost"]])
+        lost = [Entry(**entry) for entry in data["lost"]]
+        return cls(data["counts"], data["reasons"], lost, data.get("asked", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +138,8 @@ class RowAccount:
         return sum(self.count(part, status) for status in STATUSES)
 
     def lost_share(self, part: str) -> float:
-        """Return the share of a part's rows that were cut or dropped."""
-        total = self.total(part)
+        """Return the share of a part's rows that were cut or dropped without being asked for."""
+        total = self.total(part) - self.tally.asked.get(part, 0)
         return (total - self.count(part, "kept")) / total if total else 0.0
 
     def entries(self) -> Iterator[Entry]:
@@ -132,7 +164,7 @@ class RowAccount:
                 raise self._too_many(part, allow_lost)
 
     def _too_many(self, part: str, allow_lost: float) -> DataError:
-        share, total = self.lost_share(part), self.total(part)
+        share, total = self.lost_share(part), self.total(part) - self.tally.asked.get(part, 0)
         lost = total - self.count(part, "kept")
         reasons = ", ".join(f"{reason} {count}" for reason, count in self.tally.reasons.items())
         return DataError(

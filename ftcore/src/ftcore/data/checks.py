@@ -13,7 +13,9 @@ import numpy as np
 
 from ftcore.data.account import Tally
 from ftcore.data.formats import FormatOptions
+from ftcore.data.languages import LanguageGuess
 from ftcore.data.leakage import Leakage, TrainingIndex, prompt_key
+from ftcore.data.near_duplicates import NearIndex, row_text
 from ftcore.data.private import find_private
 from ftcore.data.read import Refused, RowReader, iter_rows, make_reader, read_rows
 from ftcore.data.render_chunk import CHUNK_ROWS, render_chunk
@@ -54,7 +56,8 @@ class CheckReport:
 
     ``problems`` refuse their row; ``warnings`` (duplicates, contradictions, odd characters,
     leakage, secrets) do not. ``counts`` holds records, rows, refused, blank_lines, duplicates,
-    contradictions and the like. ``tokens`` and ``account`` are there when a renderer was given.
+    contradictions and the like. ``tokens`` and ``account`` are there when a renderer was given,
+    ``languages`` and ``near_duplicates`` when they were asked for.
     """
 
     format: str
@@ -62,6 +65,7 @@ class CheckReport:
     counts: dict[str, int]
     roles: dict[str, int]
     scripts: dict[str, int]
+    languages: dict[str, int] | None
     characters: Lengths
     tokens: Lengths | None
     account: Tally | None
@@ -108,12 +112,16 @@ def check(
     test_format: str | None = None,
     group: str | None = None,
     look_for_private: bool = True,
+    look_for_languages: bool = False,
+    near: float | None = None,
 ) -> CheckReport:
     """Stream all rows of ``sources`` through every check; only digests and figures are held.
 
     With ``renderer``, lengths in tokens and what would be cut or dropped are reported as well;
-    with ``test``, leakage from the training rows, by ``group`` (a field) too. Raises `DataError`
-    for what `read_rows` raises it for.
+    with ``test``, leakage from the training rows, by ``group`` (a field) too. ``near`` is the
+    similarity (0.5 to 1) from which on rows and prompts are nearly the same; None does not look
+    for it. Raises `DataError` for what `read_rows` raises it for, and when a library for what is
+    asked for is missing.
     """
     options = options or FormatOptions()
     held_out = (
@@ -122,7 +130,13 @@ def check(
         else read_rows(test, base=base, format=test_format or format, options=options)
     )
     reader, why = make_reader(find_files(sources, base=base), format=format, options=options)
-    look = _Look(renderer, look_for_private, None if held_out is None else TrainingIndex(group))
+    look = _Look(
+        renderer,
+        private=look_for_private,
+        languages=LanguageGuess() if look_for_languages else None,
+        near=None if near is None else NearIndex(near),
+        index=None if held_out is None else TrainingIndex(group, near),
+    )
     for item in iter_rows(sources, base=base, format=format, options=options, reader=reader):
         if isinstance(item, Refused):
             look.problems.append(item.problem)
@@ -140,11 +154,20 @@ class _Look:
     """Collects figures row by row."""
 
     def __init__(
-        self, renderer: Renderer | None, private: bool, index: TrainingIndex | None
+        self,
+        renderer: Renderer | None,
+        *,
+        private: bool,
+        languages: LanguageGuess | None,
+        near: NearIndex | None,
+        index: TrainingIndex | None,
     ) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.counts = {"duplicates": 0, "contradictions": 0, "private": 0}
+        if near is not None:
+            self.counts["near_duplicates"] = 0
+        self.languages: Counter[str] = Counter()
         self.roles: Counter[str] = Counter()
         self.scripts: Counter[str] = Counter()
         self.characters: list[int] = []
@@ -152,7 +175,7 @@ class _Look:
         self.tally = Tally()
         self.index = index
         self._renderer = renderer
-        self._private = private
+        self._private, self._guess, self._near = private, languages, near
         self._first: dict[str, str] = {}
         self._answers: dict[bytes, tuple[str, str]] = {}
         self._waiting: list[tuple[str, Row]] = []
@@ -163,6 +186,8 @@ class _Look:
         self.characters.append(sum(len(message.content) for message in row.messages))
         self.roles.update(message.role for message in row.messages)
         self.scripts[main_script(text)] += 1
+        if self._guess is not None:
+            self.languages[self._guess.of(text)] += 1
         self._compare(row)
         what = find_private(text) if self._private else None
         if what:
@@ -185,6 +210,7 @@ class _Look:
             counts={**{name: reader.counts[name] for name in names}, **self.counts},
             roles=dict(self.roles),
             scripts=dict(self.scripts.most_common()),
+            languages=None if self._guess is None else dict(self.languages.most_common()),
             characters=Lengths.of(self.characters),
             tokens=Lengths.of(self.tokens) if rendered else None,
             account=self.tally if rendered else None,
@@ -209,6 +235,13 @@ class _Look:
         if first != str(row.source):
             self.counts["duplicates"] += 1
             self._warn(row, f"the same row as {first}", "data.duplicate", "remove one of them")
+            return
+        if self._near is not None and (
+            near := self._near.find_or_add(row_text(row), str(row.source))
+        ):
+            self.counts["near_duplicates"] += 1
+            self._warn(row, f"nearly the same row as {near}", "data.near-duplicate", "keep one")
+        if row.is_document:
             return
         key = prompt_key(row, with_system=True)
         answer, place = self._answers.setdefault(key, (content, str(row.source)))

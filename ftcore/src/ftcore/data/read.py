@@ -14,7 +14,8 @@ from ftcore.data.formats import Format, FormatOptions, RowProblem, detect_format
 from ftcore.data.formats.base import rename_columns
 from ftcore.data.rows import Row, Source, content_hash
 from ftcore.data.sources import DataFile, SourceSpec, find_files
-from ftcore.data.structure import check_characters, check_structure
+from ftcore.data.structure import ODD_CHARACTERS, check_characters, check_structure
+from ftcore.data.weights import source_weights
 from ftcore.errors import DataError, Problem
 
 DETECT_FROM = 100  # records that `auto` looks at
@@ -41,8 +42,8 @@ class ReadReport:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Return the weight of each file that has one other than 1."""
-        return {file.name: file.weight for file in self.files if file.weight != 1.0}
+        """Return the weight of each file that has one other than 1; see `source_weights`."""
+        return source_weights(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class RowReader:
             deep = RowProblem("", "nested too deeply", "flatten the record")
             return self._refuse(self._problem(deep, name, found.line))
         for where, what, fix in odd:
-            self.warn(Problem(what, name, found.line, where, fix, "data.characters"))
+            self.warn(Problem(what, name, found.line, where, fix, ODD_CHARACTERS))
         self.counts["rows"] += 1
         return Row(content_hash(messages), messages, Source(name, found.line), fields)
 

@@ -50,6 +50,16 @@ def render_chunk(renderer: Renderer, rows: Sequence[tuple[str, Row]]) -> Chunk:
     return Chunk({part: _pack(items) for part, items in kept.items()}, lines, tally, broken)
 
 
+def asked_chunk(left_out: Iterable[Entry]) -> Chunk:
+    """Return a chunk without tokens: the entries of rows that the recipe asked to leave out."""
+    tally = Tally()
+    lines = []
+    for entry in left_out:
+        tally.add_asked(entry)
+        lines.append(entry.to_line())
+    return Chunk({}, lines, tally)
+
+
 def chunks_of(
     rows: Iterable[tuple[str, Row]], size: int = CHUNK_ROWS
 ) -> Iterable[list[tuple[str, Row]]]:

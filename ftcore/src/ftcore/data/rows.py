@@ -39,6 +39,11 @@ class Row:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_document(self) -> bool:
+        """Whether the row is plain text to continue from, not a conversation."""
+        return len(self.messages) == 1 and self.messages[0].role == "assistant"
+
+    @property
     def reference(self) -> str:
         """The last assistant turn: what a prediction is compared with."""
         return self.messages[-1].content if self.messages[-1].role == "assistant" else ""

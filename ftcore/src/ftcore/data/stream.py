@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ftcore.data.account import Tally
+from ftcore.data.account import Entry, Tally
 from ftcore.data.arrow_folder import PartWriter
-from ftcore.data.render_chunk import Chunk, chunks_of, render_chunk
+from ftcore.data.render_chunk import Chunk, asked_chunk, chunks_of, render_chunk
 from ftcore.data.rows import Row
 from ftcore.data.stored_stream import ROWS_FILE, STREAM_FILE, STREAM_VERSION, Stream
 from ftcore.data.write import ESCAPE
@@ -32,21 +32,25 @@ def build_stream(
     *,
     cache: Path,
     key_extra: str = "",
+    left_out: Sequence[Entry] = (),
     notify: Notify | None = None,
 ) -> Stream:
     """Render the rows of each part ("train", "validation") into a stream folder under ``cache``.
 
-    A stream of the same rows, renderer and ``key_extra`` is reused without tokenising. Raises
-    `DataError` for rows that cannot be rendered, for overlong rows under ``overlong = "error"``,
-    and for plain-text rows, which need continued pre-training.
+    A stream of the same rows, renderer and ``key_extra`` is reused without tokenising.
+    ``left_out`` are rows that the recipe took out beforehand; they are only accounted for. Raises
+    `DataError` for rows that cannot be rendered, and for overlong rows under
+    ``overlong = "error"``.
     """
     tell = notify or (lambda text: None)
-    for part, rows in parts.items():
-        refuse_documents(part, rows)
-    key = stream_key(parts, renderer, key_extra)
+    key = stream_key(parts, renderer, key_extra, left_out)
     total = sum(map(len, parts.values()))
 
     def chunks() -> Iterator[Chunk]:
+        yield asked_chunk(left_out)
+        yield from rendered()
+
+    def rendered() -> Iterator[Chunk]:
         pairs = chunks_of((part, row) for part, rows in parts.items() for row in rows)
         if total >= PARALLEL_FROM:
             from ftcore.data.render_pool import render_parallel
@@ -145,7 +149,12 @@ def seal(
             item.chmod(0o444)
 
 
-def stream_key(parts: Mapping[str, Sequence[Row]], renderer: Renderer, key_extra: str) -> str:
+def stream_key(
+    parts: Mapping[str, Sequence[Row]],
+    renderer: Renderer,
+    key_extra: str,
+    left_out: Sequence[Entry] = (),
+) -> str:
     """Return the SHA-256 (hex) of the rows with their sources, the renderer and ``key_extra``."""
     state = key_state(renderer, key_extra)
     for part, rows in parts.items():
@@ -154,6 +163,8 @@ def stream_key(parts: Mapping[str, Sequence[Row]], renderer: Renderer, key_extra
             messages = [message.to_json() for message in row.messages]
             line = json.dumps([row.row_id, str(row.source), messages])
             state.update(line.encode())
+    for entry in left_out:
+        state.update(entry.to_line().encode("utf-8", "surrogatepass"))
     return state.hexdigest()
 
 
@@ -161,19 +172,6 @@ def key_state(renderer: Renderer, key_extra: str) -> hashlib._Hash:
     """Return a hash that has taken in everything about a stream but its rows."""
     head = json.dumps([STREAM_VERSION, renderer.fingerprint, key_extra])
     return hashlib.sha256(head.encode())
-
-
-def refuse_documents(part: str, rows: Iterable[Row]) -> None:
-    """Raise `DataError` when there is a row of the ``text`` format: no chat template fits it."""
-    for row in rows:
-        if len(row.messages) == 1 and row.messages[0].role == "assistant":
-            raise DataError(
-                f"{row.source}: plain text for continued pre-training is not supported yet",
-                hint='use rows with a prompt and an answer; data.format = "text" can be checked, '
-                "not trained on",
-                code="data.text-not-yet",
-                details={"part": part},
-            )
 
 
 def _refuse(tally: Tally, broken: Sequence[Problem], renderer: Renderer) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ftcore.data.formats.base import RowProblem
 from ftcore.rendering.messages import Message
 
+ODD_CHARACTERS = "data.characters"  # code of the warning
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
 
 

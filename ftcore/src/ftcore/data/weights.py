@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ftcore.data.rows import Row
+from ftcore.data.sources import DataFile
 from ftcore.data.split import unit_hash
+from ftcore.errors import DataError
+
+
+def source_weights(files: Iterable[DataFile]) -> dict[str, float]:
+    """Return the weight of each file that has one other than 1.
+
+    Raises `DataError` for a file that two sources name with different weights.
+    """
+    weights: dict[str, float] = {}
+    for file in files:
+        if weights.setdefault(file.name, file.weight) != file.weight:
+            raise DataError(
+                f"{file.name} belongs to sources of different weights, "
+                f"{weights[file.name]:g} and {file.weight:g}",
+                hint="name each file in one source only",
+                code="data.weights",
+            )
+    return {name: weight for name, weight in weights.items() if weight != 1.0}
 
 
 def apply_weights(rows: Sequence[Row], weights: Mapping[str, float], seed: int = 0) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ftcore.data.cleaning import StepCount
 from ftcore.display.facts import Facts
 from ftcore.engine.plan import Plan
 from ftcore.report.numbers import count, duration
@@ -38,6 +39,8 @@ def _inputs(plan: Plan) -> Iterator[Item]:
     rows = plan.rows
     yield "rows", ", ".join(f"{name} {count(number)}" for name, number in rows.items() if number)
     yield from _formats(plan.formats)
+    for step in plan.shaping:
+        yield "rows shaped", str(StepCount(**step))
     yield from _account(plan.account)
     share = plan.supervised_tokens / plan.tokens if plan.tokens else 0.0
     yield (

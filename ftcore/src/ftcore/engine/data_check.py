@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftcore.data.checks import CheckReport, check
-from ftcore.engine.inputs import format_options, read_inputs, source_list
+from ftcore.engine.inputs import format_options, holds_documents, read_inputs, source_list
 from ftcore.engine.prepare import find_model, render_options
-from ftcore.engine.scoring import metric_context
+from ftcore.engine.scoring import unscorable
 from ftcore.errors import Problem
-from ftcore.evaluation.metric import Example
-from ftcore.evaluation.score import problems as scoring_problems
 from ftcore.recipe.loading import LoadedRecipe
 from ftcore.recipe.schema import Sources
 from ftcore.rendering.renderer import Renderer
@@ -42,30 +40,45 @@ class RecipeCheck:
 
 
 def check_data(
-    loaded: LoadedRecipe, *, tokens: bool, offline: bool, notify: Callable[[str], None]
+    loaded: LoadedRecipe,
+    *,
+    tokens: bool,
+    languages: bool = False,
+    near: float | None = None,
+    offline: bool,
+    notify: Callable[[str], None],
 ) -> RecipeCheck:
-    """Check the training, validation and test rows of a recipe.
+    """Check the training, validation and test rows of a recipe, as they are before cleaning.
 
     With ``tokens`` the rows are rendered for the recipe's model too, which may have to be fetched.
-    Raises `DataError` where a source is missing or its format is undecided.
+    ``languages`` and ``near`` are those of `check`. Raises `DataError` where a source is missing or
+    its format is undecided.
     """
     renderer = None
     if tokens:
-        model = find_model(loaded, offline=offline, notify=notify)
-        renderer = Renderer.from_folder(model.folder, render_options(loaded))
+        documents = holds_documents(loaded)
+        model = find_model(loaded, offline=offline, chat=not documents, notify=notify)
+        options = render_options(loaded)
+        renderer = Renderer.from_folder(model.folder, options, documents=documents)
     data = loaded.recipe.data
     sources = {"train": data.train, "validation": data.validation, "test": data.test}
     parts = {
-        name: _check_part(loaded, name, source, renderer)
+        name: _check_part(loaded, name, source, renderer, languages, near)
         for name, source in sources.items()
         if source is not None
     }
     readable = all(report.ok for report in parts.values())
-    return RecipeCheck(parts, _unscorable(loaded) if readable else [])
+    found = unscorable(loaded, read_inputs(loaded).test) if readable else []
+    return RecipeCheck(parts, found)
 
 
 def _check_part(
-    loaded: LoadedRecipe, name: str, sources: Sources, renderer: Renderer | None
+    loaded: LoadedRecipe,
+    name: str,
+    sources: Sources,
+    renderer: Renderer | None,
+    languages: bool,
+    near: float | None,
 ) -> CheckReport:
     data = loaded.recipe.data
     held_out_format = data.test_format or data.format
@@ -80,12 +93,6 @@ def _check_part(
         test=None if test is None else source_list(test),
         test_format=held_out_format,
         group=data.split.group,
+        look_for_languages=languages,
+        near=near,
     )
-
-
-def _unscorable(loaded: LoadedRecipe) -> list[Problem]:
-    """Return what would keep the test rows, those split off included, from being scored."""
-    rows = read_inputs(loaded).test
-    examples = [Example(row.row_id, row.prompt, row.reference, "", row.fields) for row in rows]
-    with metric_context(loaded) as context:
-        return scoring_problems(examples, loaded.recipe.evaluation.metrics, context)

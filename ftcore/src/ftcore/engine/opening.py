@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftcore.data.cleaning import register_step
 from ftcore.data.formats import register_format
 from ftcore.engine.capabilities import check_capabilities
 from ftcore.environments.accelerator import detect_accelerator
@@ -31,13 +32,15 @@ class Changes:
 
 
 def use_plugins() -> Plugins:
-    """Load the plugins and register their formats and metrics.
+    """Load the plugins and register their formats, cleaning steps and metrics.
 
     Raises `DataError` or `PluginError` when two of them claim one name.
     """
     plugins = load_plugins()
     for reader in plugins.data_formats():
         register_format(reader)
+    for step in plugins.cleaning_steps():
+        register_step(step)
     for metric in plugins.metrics():
         register(metric)
     return plugins

@@ -15,6 +15,8 @@ class Plan:
 
     ``rows`` maps train, validation, test to row counts (after the row account); ``tokens`` and
     ``supervised_tokens`` are sums over the training rows of one epoch; ``longest`` is in tokens.
+    ``shaping`` has the counts of each cleaning step, of weights and of the limit: ``name``,
+    ``rows``, ``changed``, ``removed``, ``added``, ``note``.
     ``machine_problems`` would refuse the run on this machine (shown by a dry run).
     """
 
@@ -30,6 +32,7 @@ class Plan:
     longest: int
     max_length: int
     overlong: str
+    shaping: list[dict[str, Any]]
     account: dict[str, Any]
     settings: TrainSettings
     stream: str

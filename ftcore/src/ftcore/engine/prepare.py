@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from ftcore.engine.capabilities import CapabilityNotes, check_capabilities
 from ftcore.engine.estimates import estimate
 from ftcore.engine.inputs import Inputs, read_inputs
 from ftcore.engine.plan import Plan
+from ftcore.engine.scoring import require_scorable
 from ftcore.engine.settings import frozen_dtype, train_settings
 from ftcore.environments.accelerator import detect_accelerator
 from ftcore.errors import DataError
@@ -66,9 +67,11 @@ def prepare(
     for name in recipe.evaluation.metrics:
         get_metric(name)
     inputs = read_inputs(loaded)
-    model = find_model(loaded, offline=offline, notify=notify)
+    require_scorable(loaded, inputs.test)
+    model = find_model(loaded, offline=offline, chat=not inputs.documents, notify=notify)
     facts = inspect_model(model.folder)
-    renderer = Renderer.from_folder(model.folder, render_options(loaded))
+    options = render_options(loaded)
+    renderer = Renderer.from_folder(model.folder, options, documents=inputs.documents)
     stream = make_stream(loaded, inputs, renderer, notify)
     order = make_order(loaded, stream)
     settings = train_settings(loaded, facts, order, renderer.pad_id)
@@ -77,8 +80,10 @@ def prepare(
     return Prepared(*parts, make_plan(*parts, notes=notes, rate_key=rate_key), rate_key)
 
 
-def find_model(loaded: LoadedRecipe, *, offline: bool, notify: Notify) -> ResolvedModel:
-    """Return the recipe's model as a verified local folder."""
+def find_model(
+    loaded: LoadedRecipe, *, offline: bool, chat: bool = True, notify: Notify
+) -> ResolvedModel:
+    """Return the recipe's model as a verified local folder; ``chat`` wants a chat template."""
     model = loaded.recipe.model
     return resolve_model(
         model.id,
@@ -87,6 +92,7 @@ def find_model(loaded: LoadedRecipe, *, offline: bool, notify: Notify) -> Resolv
         offline=offline,
         base=loaded.base,
         code=model.trust_remote_code,
+        chat=chat,
         notify=notify,
     )
 
@@ -109,6 +115,7 @@ def make_stream(loaded: LoadedRecipe, inputs: Inputs, renderer: Renderer, notify
         renderer,
         cache=cache_dir(),
         key_extra="",
+        left_out=[item.entry() for item in inputs.left_out],
         notify=notify,
     )
     data = loaded.recipe.data
@@ -186,6 +193,7 @@ def make_plan(
         longest=int(lengths.max()),
         max_length=recipe.data.max_length,
         overlong=recipe.data.overlong,
+        shaping=[asdict(count) for count in inputs.shaping],
         account=stream.account.tally.to_json(),
         settings=settings,
         stream=stream.hash,

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ftcore.data.account import LeftOut
 from ftcore.data.rows import Row
 from ftcore.engine.inputs import read_inputs
 from ftcore.engine.prepare import find_model, render_options
 from ftcore.recipe.loading import LoadedRecipe
+from ftcore.rendering.messages import Message
 from ftcore.rendering.preview import Segment, preview_segments
-from ftcore.rendering.rendered import Rendered
+from ftcore.rendering.rendered import Rendered, dropped
 from ftcore.rendering.renderer import Renderer
 
 Part = Literal["train", "validation", "test"]
@@ -20,7 +22,11 @@ CHUNK_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """One row, its tokens and labels, and its text in coloured pieces."""
+    """One row, its tokens and labels, and its text in coloured pieces.
+
+    A row that the model never sees (removed by a cleaning step, refused by the template) has no
+    tokens; its pieces are then its turns as they were read.
+    """
 
     row: Row
     rendered: Rendered
@@ -47,19 +53,38 @@ def preview_rows(
 ) -> list[PreviewRow]:
     """Return the first ``limit`` rows of a part, rendered for the recipe's model.
 
-    ``lost`` takes only rows that are cut or dropped.
+    ``lost`` takes only rows that are cut or dropped; those that the recipe itself leaves out
+    (cleaning steps, weights, the limit) come last.
     """
-    rows: Sequence[Row] = getattr(read_inputs(loaded), part)
-    model = find_model(loaded, offline=offline, notify=notify)
-    renderer = Renderer.from_folder(model.folder, render_options(loaded))
+    inputs = read_inputs(loaded)
+    rows: Sequence[Row] = getattr(inputs, part)
+    model = find_model(loaded, offline=offline, chat=not inputs.documents, notify=notify)
+    options = render_options(loaded)
+    renderer = Renderer.from_folder(model.folder, options, documents=inputs.documents)
     found: list[PreviewRow] = []
     for row, rendered in _rendered(rows, renderer, CHUNK_ROWS if lost else max(limit, 1)):
         if len(found) == limit:
-            break
+            return found
         if not lost or rendered.status != "kept":
-            segments = tuple(preview_segments(rendered, renderer.tokenizer))
-            found.append(PreviewRow(row, rendered, segments))
+            found.append(PreviewRow(row, rendered, _segments(row, rendered, renderer)))
+    if lost and part == "train":
+        found += [_left_out(item) for item in inputs.left_out[: limit - len(found)]]
     return found
+
+
+def _segments(row: Row, rendered: Rendered, renderer: Renderer) -> tuple[Segment, ...]:
+    return tuple(preview_segments(rendered, renderer.tokenizer)) or _turns(row.messages)
+
+
+def _left_out(item: LeftOut) -> PreviewRow:
+    lost = dropped(item.reason, f"{item.reason}, {item.detail}")
+    return PreviewRow(item.row, lost, _turns(item.row.messages))
+
+
+def _turns(messages: Sequence[Message]) -> tuple[Segment, ...]:
+    """Return a conversation that is not rendered, each turn behind its role."""
+    turns = (f"[{message.role}] {message.content}" for message in messages)
+    return (Segment("\n".join(turns), "prompt"),)
 
 
 def _rendered(rows: Sequence[Row], renderer: Renderer, size: int) -> Iterator[tuple[Row, Rendered]]:

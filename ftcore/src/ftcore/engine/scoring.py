@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ftcore.data.rows import Row
-from ftcore.evaluation.metric import Example, MetricContext
-from ftcore.evaluation.score import Scores, compare, differences_to_json, score, slices
+from ftcore.errors import DataError, Problem
+from ftcore.evaluation.metric import Example, MetricContext, get_metric
+from ftcore.evaluation.score import (
+    Scores,
+    compare,
+    differences_to_json,
+    problems,
+    score,
+    slices,
+)
 from ftcore.evaluation.sql_runner import SqlLimits
 from ftcore.protocol import write_json
 from ftcore.recipe.loading import LoadedRecipe
@@ -53,6 +61,38 @@ def examples(rows: Sequence[Row], predictions: dict[str, str]) -> list[Example]:
         for row in rows
         if row.row_id in predictions
     ]
+
+
+def unscorable(loaded: LoadedRecipe, rows: Sequence[Row]) -> list[Problem]:
+    """Return what would keep test rows from being scored, found without any prediction."""
+    unanswered = [Example(row.row_id, row.prompt, row.reference, "", row.fields) for row in rows]
+    with metric_context(loaded) as context:
+        found = problems(unanswered, loaded.recipe.evaluation.metrics, context)
+    metric = get_metric(main_metric(loaded))()
+    deciding = [example for example in unanswered if _decides(loaded, example)]
+    if rows and not any(metric.applies(example) for example in deciding):
+        where = loaded.recipe.evaluation.main_slice or "data.test"
+        message = f"{metric.name} applies to none of the {len(deciding)} test rows of {where}"
+        fix = "choose another evaluation.main_metric, or give rows that it applies to"
+        found.append(Problem(message, field="evaluation.main_metric", fix=fix))
+    return found
+
+
+def _decides(loaded: LoadedRecipe, example: Example) -> bool:
+    field, _, value = (loaded.recipe.evaluation.main_slice or "").partition("=")
+    return not field or str(example.fields.get(field)) == value
+
+
+def require_scorable(loaded: LoadedRecipe, rows: Sequence[Row]) -> None:
+    """Refuse test rows that the recipe's metrics cannot score; raises one `DataError`."""
+    found = unscorable(loaded, rows)
+    if found:
+        raise DataError(
+            f"{len(found)} problem{'s' * (len(found) != 1)} would keep test rows from being scored",
+            hint="`ft data check` lists them all",
+            code="data.unscorable",
+            problems=[loaded.placed(problem) for problem in found[:20]],
+        )
 
 
 def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict[str, Any]:

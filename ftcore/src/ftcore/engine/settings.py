@@ -97,7 +97,7 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int:
         count += sum(
             outputs
             for name, (outputs, _) in facts.linear_modules().items()
-            if name.rsplit(".", 1)[-1] in lora.targets
+            if any(f".{name}".endswith(f".{target}") for target in lora.targets)
         )
     return count
 

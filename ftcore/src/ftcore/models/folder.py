@@ -25,11 +25,11 @@ _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _SAMPLE = 4096  # bytes
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, chat: bool = True) -> None:
     """Check that ``folder`` holds a model that ft can train: every problem at once.
 
-    Wanted: ``config.json``, ``tokenizer.json``, a chat template, safetensors weights that are
-    whole. Raises ModelError, with the problems, otherwise.
+    Wanted: ``config.json``, ``tokenizer.json``, a chat template (unless ``chat`` is False),
+    safetensors weights that are whole. Raises ModelError, with the problems, otherwise.
     """
     if not folder.is_dir():
         raise ModelError(
@@ -37,7 +37,12 @@ def check_folder(folder: Path) -> None:
             hint="Give the folder that holds config.json.",
             code="model.not-a-folder",
         )
-    problems = [*_config_problems(folder), *_tokenizer_problems(folder), *_weight_problems(folder)]
+    problems = [
+        *_config_problems(folder),
+        *_tokenizer_problems(folder),
+        *(_template_problems(folder) if chat else ()),
+        *_weight_problems(folder),
+    ]
     if problems:
         raise ModelError(
             f"The model folder {folder} cannot be used: {problems[0].message}"
@@ -75,7 +80,7 @@ def _config_problems(folder: Path) -> Iterator[Problem]:
 
 
 def _tokenizer_problems(folder: Path) -> Iterator[Problem]:
-    """Yield what is missing of the tokenizer and its chat template."""
+    """Yield what is missing of the tokenizer."""
     if not (folder / "tokenizer.json").is_file():
         other = next((name for name in _OTHER_TOKENIZERS if (folder / name).is_file()), None)
         have = f" (only {other})" if other else ""
@@ -87,6 +92,10 @@ def _tokenizer_problems(folder: Path) -> Iterator[Problem]:
             else "Copy the tokenizer of the model beside its weights.",
             code="model.no-tokenizer",
         )
+
+
+def _template_problems(folder: Path) -> Iterator[Problem]:
+    """Yield what is wrong with the chat template."""
     try:
         template = chat_template(folder)
     except ModelError as error:

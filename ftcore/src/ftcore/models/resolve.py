@@ -46,26 +46,29 @@ def resolve_model(
     offline: bool = False,
     base: Path | None = None,
     code: bool = False,
+    chat: bool = True,
     notify: Notify,
 ) -> ResolvedModel:
     """Return the model as a checked local folder, fetched or converted if need be.
 
     ``base`` is the folder that relative paths count from first (the recipe's); ``code`` says that
-    the recipe trusts the repository's Python files, which are not fetched otherwise. Raises
-    ModelError, and BuildError or DiskFull when the machine is in the way.
+    the recipe trusts the repository's Python files, which are not fetched otherwise; ``chat`` says
+    that the model needs a chat template. Raises ModelError, and BuildError or DiskFull when the
+    machine is in the way.
     """
     model = embedded.embedded_models().get(model_id)
     if model:
         return _resolve_alias(model, offline=offline, notify=notify)
     local = _local_folder(model_id, base)
     if local:
-        return _checked(model_id, local, "folder")
+        return _checked(model_id, local, "folder", chat=chat)
     if not _HUB_ID.fullmatch(model_id):
         raise _unknown(model_id, base)
     modelscope = source == "modelscope" or (source == "auto" and hub.wants_modelscope())
     fetch = hub.from_modelscope if modelscope else hub.from_huggingface
     folder = fetch(model_id, revision, offline=offline, code=code, notify=notify)
-    return _checked(model_id, folder, "modelscope" if modelscope else "huggingface")
+    origin = "modelscope" if modelscope else "huggingface"
+    return _checked(model_id, folder, origin, chat=chat)
 
 
 def _resolve_alias(
@@ -89,8 +92,10 @@ def _resolve_alias(
     return _checked(model.alias, folder, model.source, model.note)
 
 
-def _checked(model_id: str, folder: Path, source: str, note: str | None = None) -> ResolvedModel:
-    check_folder(folder)
+def _checked(
+    model_id: str, folder: Path, source: str, note: str | None = None, *, chat: bool = True
+) -> ResolvedModel:
+    check_folder(folder, chat=chat)
     return ResolvedModel(model_id, folder, source, folder_fingerprint(folder), note)
 
 

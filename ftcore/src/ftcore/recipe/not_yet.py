@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftcore.errors import Problem
-from ftcore.recipe.schema import Recipe, WeightedSource
+from ftcore.recipe.schema import Recipe
 
 CODE = "recipe.not-yet"
 
@@ -34,7 +34,6 @@ NOT_YET: dict[str, NotYet] = {
     "model.quantization": NotYet(
         "quantised base weights", ("none",), 'set quantization = "none" and a smaller model'
     ),
-    "data.clean": NotYet("cleaning steps", EMPTY, "clean the files beforehand"),
     "train.method": NotYet("this training method", ("lora",), 'set method = "lora"'),
     "train.freeze.last_layers": NotYet("freezing", (2,), "leave [train.freeze] out"),
     "train.prompt.virtual_tokens": NotYet("prompt tuning", (16,), "leave [train.prompt] out"),
@@ -64,7 +63,7 @@ def not_yet_problems(recipe: Recipe) -> list[Problem]:
         found = [item for item in waiting if item not in entry.honoured]
         if found:
             problems.append(_problem(path, entry))
-    return problems + _weights(recipe)
+    return problems
 
 
 def value_at(recipe: Recipe, path: str) -> Any:
@@ -73,18 +72,6 @@ def value_at(recipe: Recipe, path: str) -> Any:
     for part in path.split("."):
         value = getattr(value, part)
     return value
-
-
-def _weights(recipe: Recipe) -> list[Problem]:
-    entry = NotYet("weights of sources", (1.0,), "set weight = 1.0, or repeat the source's rows")
-    data = recipe.data
-    lists = {"train": data.train, "validation": data.validation, "test": data.test}
-    return [
-        _problem(f"data.{name}[{position}].weight", entry)
-        for name, sources in lists.items()
-        for position, source in enumerate(sources if isinstance(sources, list) else [])
-        if isinstance(source, WeightedSource) and source.weight not in entry.honoured
-    ]
 
 
 def _problem(path: str, entry: NotYet) -> Problem:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ftcore.errors import Problem
 from ftcore.recipe.fields import leaf_fields
-from ftcore.recipe.schema import NerFormat, Recipe
+from ftcore.recipe.schema import NerFormat, Recipe, WeightedSource
 from ftcore.recipe.section import Section
 from ftcore.recipe.suggestions import nearest
 
@@ -118,6 +118,15 @@ def _splits(recipe: Recipe) -> Iterator[Problem]:
             yield _problem(f"data.split.{name}", message, "keep one of the two")
 
 
+def _weights(recipe: Recipe) -> Iterator[Problem]:
+    for name in ("validation", "test"):
+        sources = getattr(recipe.data, name)
+        for place, source in enumerate(sources if isinstance(sources, list) else []):
+            if isinstance(source, WeightedSource) and source.weight != 1:
+                message = "weighs rows that are not trained on; each of them is seen once"
+                yield _problem(f"data.{name}[{place}].weight", message, "take it out")
+
+
 def _formats(recipe: Recipe) -> Iterator[Problem]:
     data = recipe.data
     used = {data.format, data.test_format or data.format}
@@ -210,6 +219,7 @@ RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     _checkpoints,
     _lora,
     _splits,
+    _weights,
     _formats,
     _metrics,
     _decoding,

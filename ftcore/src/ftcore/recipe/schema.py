@@ -83,9 +83,9 @@ class SplitSection(Section):
 
 
 class CleaningStep(Section):
-    """One cleaning or augmentation step."""
+    """One cleaning or augmentation step; the rows of `data.train` pass it before the next one."""
 
-    name: str = Field(description="Name of a registered step.")
+    name: Text = Field(description="Name of a registered step.")
     options: dict[str, Any] = Field(default_factory=dict, description="The step's options.")
 
 
@@ -94,7 +94,9 @@ class WeightedSource(Section):
 
     path: Text = Field(description="File, folder, glob, or `hf://` / `ms://` address.")
     weight: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="How often each row of this source is seen per epoch."
+        1.0,
+        description="How often each row of this source is seen per epoch; below 1, that share of "
+        "its rows.",
     )
 
 
@@ -141,7 +143,9 @@ class DataSection(Section):
     split: SplitSection = SplitSection()
     ner: NerFormat = NerFormat()
     alpaca: AlpacaFormat = AlpacaFormat()
-    clean: list[CleaningStep] = Field(default_factory=list, description="Cleaning steps, in order.")
+    clean: list[CleaningStep] = Field(
+        default_factory=list, description="Cleaning and augmentation steps, in order."
+    )
 
 
 class ExportSection(Section):

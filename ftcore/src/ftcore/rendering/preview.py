@@ -39,22 +39,25 @@ class Segment:
 def preview_segments(rendered: Rendered, tokenizer: Tokenizer) -> list[Segment]:
     """Return a row's text as segments; joined, their texts are the whole text.
 
-    ``tokenizer`` is the renderer's own. A row that has no tokens is one prompt segment.
+    ``tokenizer`` is the renderer's own. A row that has no tokens is one prompt segment. The
+    special tokens that frame a document are segments of their own.
     """
     text = rendered.text
     if not len(rendered.input_ids):
         return [Segment(text, "prompt")] if text else []
     added = set(tokenizer.get_added_tokens_decoder())
-    encoding = tokenizer.encode(text, add_special_tokens=False)
+    encoding = tokenizer.encode(text, add_special_tokens=rendered.document)
     pieces: list[Segment] = []
     position = 0
     labels = rendered.labels.tolist()
     for number, (token, (left, right)) in enumerate(
         zip(encoding.ids, encoding.offsets, strict=True)
     ):
+        supervised = labels[number] != IGNORED
+        if left == right and rendered.document and token in added:
+            pieces.append(Segment(tokenizer.id_to_token(token) or "", "special", supervised))
         if right <= position:
             continue  # another byte of a character that is shown already
-        supervised = labels[number] != IGNORED
         pieces.append(
             Segment(
                 text[position:right],

@@ -25,7 +25,8 @@ class Rendered:
     was cut or dropped (``overlong``, ``answer_too_long``, ``no_supervised_tokens``,
     ``template``, ``broken_unicode``), ``detail`` the sentence for a person; a kept row has a
     detail where the template leaves one of its messages out. A dropped row keeps
-    what could be rendered of it, for the preview; only its status counts.
+    what could be rendered of it, for the preview; only its status counts. ``document`` marks
+    plain text, which the tokenizer's own special tokens frame.
     """
 
     input_ids: NDArray[np.int32]
@@ -37,6 +38,7 @@ class Rendered:
     detail: str | None
     text: str
     spans: tuple[tuple[int, int], ...]
+    document: bool = False
 
 
 def dropped(reason: str, detail: str, text: str = "") -> Rendered:
@@ -51,6 +53,7 @@ def label_row(
     text: str,
     spans: Iterable[tuple[int, int]],
     detail: str | None = None,
+    document: bool = False,
 ) -> Rendered:
     """Return the row with the tokens that lie wholly inside a span supervised."""
     labels = np.full(len(ids), IGNORED, dtype=np.int32)
@@ -61,7 +64,7 @@ def label_row(
         labels[first:last] = ids[first:last]
         supervised += last - first
         boundary += straddling
-    return Rendered(ids, labels, supervised, boundary, "kept", None, detail, text, spans)
+    return Rendered(ids, labels, supervised, boundary, "kept", None, detail, text, spans, document)
 
 
 def token_range(encoding: Encoding, length: int, start: int, end: int) -> tuple[int, int, int]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from ftcore.errors import DataError
+from ftcore.rendering.documents import DOCUMENT_TEMPLATE, DocumentEnd, is_document
 from ftcore.rendering.ending import find_ending
 from ftcore.rendering.messages import Message
 from ftcore.rendering.options import RenderOptions
@@ -27,7 +28,7 @@ from ftcore.rendering.overlong import answer_too_long, cut_one_prompt
 from ftcore.rendering.peculiarities import describe_template
 from ftcore.rendering.prompts import prompt_text
 from ftcore.rendering.rendered import Rendered, dropped, label_row
-from ftcore.rendering.template import ChatTemplate
+from ftcore.rendering.template import ChatTemplate, read_special_tokens
 from ftcore.rendering.tokenizer import added_token_texts, load_tokenizer
 from ftcore.rendering.turns import Turn, TurnFinder
 
@@ -44,6 +45,7 @@ class _Draft:
     text: str
     spans: list[tuple[int, int]]
     detail: str | None = None
+    document: bool = False
 
 
 class Renderer:
@@ -64,9 +66,18 @@ class Renderer:
         self.notes = describe_template(template, self._ending)
 
     @classmethod
-    def from_folder(cls, folder: Path, options: RenderOptions | None = None) -> Renderer:
-        """Read template and tokenizer of a model folder; ModelError where one is unusable."""
-        return cls(load_tokenizer(folder), ChatTemplate.from_folder(folder), options)
+    def from_folder(
+        cls, folder: Path, options: RenderOptions | None = None, *, documents: bool = False
+    ) -> Renderer:
+        """Read template and tokenizer of a model folder; ModelError where one is unusable.
+
+        ``documents`` says that all rows are documents: then no chat template is needed.
+        """
+        if not documents:
+            return cls(load_tokenizer(folder), ChatTemplate.from_folder(folder), options)
+        tokenizer, special = load_tokenizer(folder), read_special_tokens(folder)
+        DocumentEnd.of(tokenizer, special.get("eos_token"))
+        return cls(tokenizer, ChatTemplate(DOCUMENT_TEMPLATE, special), options)
 
     @property
     def stop_token(self) -> str:
@@ -99,6 +110,11 @@ class Renderer:
     def vocab_size(self) -> int:
         """Number of ids of the tokenizer, added tokens included."""
         return self.tokenizer.get_vocab_size(with_added_tokens=True)
+
+    @cached_property
+    def document_end(self) -> DocumentEnd:
+        """What ends a document; ModelError where the model names no end of text."""
+        return DocumentEnd.of(self.tokenizer, self.template.special_tokens.get("eos_token"))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -143,6 +159,9 @@ class Renderer:
         plain answers otherwise (an empty thinking block, say); then they follow the rows.
         ``thinking`` True always takes the template's own generation prompt.
         """
+        if not messages:  # a document begins here
+            start = self.template.special_tokens.get("bos_token", self.document_end.token)
+            return list(self.tokenizer.encode(start, add_special_tokens=False).ids)
         text = self.prompt_text(messages, thinking=thinking)
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
@@ -151,6 +170,9 @@ class Renderer:
         return prompt_text(self.template, self.options.with_system(messages), thinking=thinking)
 
     def _draft(self, messages: Sequence[Message]) -> _Draft | Rendered:
+        if is_document(messages):
+            text = self.document_end.close(messages[0].content)
+            return _Draft(text, [(0, len(text))], document=True)
         messages = self.options.with_system(messages)
         wanted = self.options.supervised_messages(messages)
         data = [{"role": message.role, "content": message.content} for message in messages]
@@ -185,7 +207,11 @@ class Renderer:
         return _Draft(text, spans)
 
     def _label(self, drafts: Sequence[_Draft]) -> list[Rendered]:
-        encodings = self._encode([draft.text for draft in drafts])
+        if len({draft.document for draft in drafts}) > 1:
+            return [self._label([draft])[0] for draft in drafts]
+        encodings = self._encode(
+            [draft.text for draft in drafts], special=bool(drafts) and drafts[0].document
+        )
         if encodings is None:
             if len(drafts) == 1:
                 detail = "the text is not valid Unicode (a lone surrogate), so it has no tokens"
@@ -199,22 +225,25 @@ class Renderer:
                 draft.text,
                 draft.spans,
                 draft.detail,
+                draft.document,
             )
             for number, (draft, encoding) in enumerate(zip(drafts, encodings, strict=True))
         ]
 
-    def _encode(self, texts: list[str]) -> list[Encoding] | None:
+    def _encode(self, texts: list[str], *, special: bool) -> list[Encoding] | None:
         """Return the encodings; None where a text has no UTF-8 form."""
         try:
-            return self.tokenizer.encode_batch(texts, add_special_tokens=False)
+            return self.tokenizer.encode_batch(texts, add_special_tokens=special)
         except (TypeError, UnicodeEncodeError):
             return None
 
     def _overlong(self, messages: Sequence[Message], row: Rendered, limit: int) -> Rendered:
         length = len(row.input_ids)
-        if self.options.overlong != "truncate_prompt":
+        if row.document or self.options.overlong != "truncate_prompt":
             row.status, row.reason = "dropped", "overlong"
             row.detail = f"{length} tokens, the limit is {limit}"
+            if row.document:
+                row.detail += "; the cleaning step split_texts cuts documents into pieces"
             return row
         return self._cut(self.options.with_system(messages), row, limit)
 

@@ -11,14 +11,22 @@ from ftcore.hookspecs import HOOK_API, hookimpl
 VERSION = "0.1.0"
 PACKAGE = Path(__file__).parent
 
+NO_QUANTIZED = Capability("not_yet", "quantised base weights")
+NO_OTHER_METHOD = Capability("not_yet", "methods other than LoRA")
+ON_CUDA = Capability("exact", "float16 arithmetic needs a GPU", devices=("cuda",))
+
 CAPABILITIES = {
     "model.dtype": EXACT,
-    "model.dtype=float16": Capability("exact", devices=("cuda",)),
+    "model.dtype=float16": ON_CUDA,
+    "model.quantization": NO_QUANTIZED,
     "model.attention": EXACT,
     "model.trust_remote_code": EXACT,
+    "train.method": NO_OTHER_METHOD,
     "train.method=lora": EXACT,
     "train.loss=standard": EXACT,
-    "train.loss=engine": Capability("exact", "the standard loss: LLaMA-Factory has no other"),
+    "train.loss=engine": Capability(
+        "unsupported", "LLaMA-Factory computes the standard loss and has no other"
+    ),
     "train.epochs": EXACT,
     "train.max_steps": EXACT,
     "train.batch_size": EXACT,
@@ -35,8 +43,10 @@ CAPABILITIES = {
     "train.max_grad_norm": EXACT,
     "train.precision=fp32": EXACT,
     "train.precision=bf16": EXACT,
-    "train.precision=fp16": Capability("exact", devices=("cuda",)),
+    "train.precision=fp16": ON_CUDA,
     "train.gradient_checkpointing": EXACT,
+    "train.packing": Capability("not_yet", "several rows in one sequence"),
+    "train.neftune_alpha": Capability("not_yet", "noise on the embeddings"),
     "train.shuffle": EXACT,
     "train.padding_multiple": EXACT,
     "train.seed": EXACT,
@@ -47,7 +57,10 @@ CAPABILITIES = {
     "train.lora.rslora": EXACT,
     "train.lora.dora": EXACT,
     "train.lora.init=default": EXACT,
+    "train.lora.init=pissa": Capability("not_yet", "PiSSA"),
     "train.lora.plus_ratio": EXACT,
+    "train.freeze.last_layers": NO_OTHER_METHOD,
+    "train.prompt.virtual_tokens": NO_OTHER_METHOD,
     "train.validation.every_steps": EXACT,
     "train.validation.patience": EXACT,
     "train.validation.load_best": EXACT,
@@ -55,9 +68,11 @@ CAPABILITIES = {
     "train.checkpoints.keep": EXACT,
     "export.formats=adapter": EXACT,
     "export.formats=merged": EXACT,
+    "export.formats=gguf": Capability("not_yet", "GGUF"),
     "launch.device": EXACT,
     "launch.processes": EXACT,
     "launch.nodes": EXACT,
+    "launch.strategy": Capability("not_yet", "several processes"),
     "launch.threads": EXACT,
 }
 

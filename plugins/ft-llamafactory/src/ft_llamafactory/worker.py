@@ -1,8 +1,9 @@
-"""Trains with LLaMA-Factory's own `run_exp`; the only file that imports LLaMA-Factory."""
+"""Trains with LLaMA-Factory's own `run_exp` on the canonical stream."""
 
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.util
 import os
 import sys
 import types
@@ -14,22 +15,17 @@ from ftcore.backends import Trainer, TrainOutcome
 from ftcore.protocol import Stage, TrainSettings
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
-from ftcore.worker.hf_trainer import (
-    EventCallback,
-    common_arguments,
-    common_callbacks,
-    outcome,
-    validation_loss,
-)
-from ftcore.worker.model_view import view_with_dtype
+from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_callbacks, outcome
+from ftcore.worker.model_view import model_view
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
+from ftcore.worker.validation import TokenValidation
 
 
 def _inert_torchaudio() -> None:
     """Give LLaMA-Factory the module that it imports for audio and that text never uses.
 
-    torchaudio from PyPI does not load beside a CPU build of torch.
+    torchaudio from the package index does not load beside a CPU build of torch.
     """
     if importlib.util.find_spec("torchaudio") is None:
         module = types.ModuleType("torchaudio")
@@ -44,41 +40,43 @@ from llamafactory.train.sft import workflow  # noqa: E402
 from llamafactory.train.sft.trainer import CustomSeq2SeqTrainer  # noqa: E402
 from llamafactory.train.tuner import run_exp  # noqa: E402
 
+ATTENTION = {"sdpa": "sdpa", "eager": "disabled"}
+# Every run needs the name of a data set, which is not read.
+UNREAD = "_"
 
-class ObservedTrainer(CustomSeq2SeqTrainer):  # type: ignore[misc]
+
+class ObservedTrainer(TokenValidation, CustomSeq2SeqTrainer):  # type: ignore[misc]
     """LLaMA-Factory's trainer with the stream's receipts and ft's validation loss."""
 
-    settings: ClassVar[TrainSettings]
+    ft_settings: TrainSettings
     recorder: ClassVar[ReceiptRecorder]
     last: ClassVar[ObservedTrainer]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         type(self).last = self
-        self._training = False
+        self._ft_training = False
+        self._ft_measured: dict[str, float] = {}
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train, with every micro-batch recorded."""
         self.recorder.watch(self.model, loss_owner=self.model.get_base_model())
-        self._training = True
+        self._ft_training = True
         try:
             return super().train(*args, **kwargs)
         finally:
-            self._training = False
+            self._ft_training = False
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Measure validation loss by tokens; the extra round after training is left out."""
-        if not self._training:
-            return {}
-        loss = validation_loss(
-            self.model, self.eval_dataset, self.settings, self.compute_loss_context_manager
-        )
-        metrics = {"eval_loss": loss}
-        self.log(dict(metrics))
-        self.control: Any = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
+        """Measure validation loss while training; another round after it tells nothing new."""
+        if self._ft_training:
+            self._ft_measured = super().evaluate(*args, **kwargs)
+        return self._ft_measured
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save checkpoints only: the last state is saved once, where the job wants it."""
+        if _internal_call:
+            super().save_model(output_dir, _internal_call=True)
 
 
 class LlamaFactoryTrainer(Trainer):
@@ -89,8 +87,9 @@ class LlamaFactoryTrainer(Trainer):
         settings = self.job.settings
         stream = self.context.open_stream(str(stage.input))
         events = EventCallback(self.context, stream.tokens_per_step())
-        ObservedTrainer.settings = settings
+        ObservedTrainer.ft_settings = settings
         ObservedTrainer.recorder = self.context.receipts(stage.name, stream)
+        # The workflow makes trainer, rows and batches itself, from these names.
         workflow.CustomSeq2SeqTrainer = ObservedTrainer
         workflow.get_dataset = partial(self._dataset, stream)
         workflow.SFTDataCollatorWith4DAttentionMask = self._collator
@@ -99,29 +98,29 @@ class LlamaFactoryTrainer(Trainer):
 
     def arguments(self, stage: Stage) -> dict[str, Any]:
         """Return LLaMA-Factory's arguments, each one that the recipe decides explicit."""
-        settings = self.job.settings
-        folder = Path(self.job.folder)
+        settings, model, folder = self.job.settings, self.job.model, Path(self.job.folder)
         arguments = common_arguments(settings, self.job.device, str(folder / "checkpoints"))
+        # LLaMA-Factory switches checkpointing on by itself, with arguments of its own.
         checkpointing = arguments.pop("gradient_checkpointing")
-        arguments.pop("gradient_checkpointing_kwargs")
+        reentrant = arguments.pop("gradient_checkpointing_kwargs")["use_reentrant"]
         arguments.update(
-            model_name_or_path=str(view_with_dtype(self.job.model, folder / "model_view")),
+            model_name_or_path=str(model_view(model, folder / "model_view")),
             adapter_name_or_path=stage.adapter,
             create_new_adapter=False,
-            trust_remote_code=self.job.model.trust_remote_code,
-            flash_attn="sdpa" if self.job.model.attention == "sdpa" else "disabled",
+            trust_remote_code=model.trust_remote_code,
+            flash_attn=ATTENTION[model.attention],
             stage="sft",
             do_train=True,
             finetuning_type="lora",
             template="empty",
-            dataset="_",
-            eval_dataset="_" if settings.eval_every else None,
+            dataset=UNREAD,
+            eval_dataset=UNREAD if settings.eval_every else None,
             disable_shuffling=True,
             disable_gradient_checkpointing=not checkpointing,
+            use_reentrant_gc=reentrant,
             resume_from_checkpoint=self.job.resume_from,
+            loraplus_lr_ratio=settings.lora.plus_ratio,
         )
-        if settings.lora.plus_ratio is not None:
-            arguments["loraplus_lr_ratio"] = settings.lora.plus_ratio
         return {key: value for key, value in arguments.items() if value is not None}
 
     def _dataset(self, stream: WorkerStream, *args: Any, **kwargs: Any) -> dict[str, Any]:

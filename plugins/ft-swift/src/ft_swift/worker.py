@@ -1,4 +1,4 @@
-"""Trains with ms-swift's own `SwiftSft` pipeline; the only file that imports ms-swift."""
+"""Trains with ms-swift's own `SwiftSft` pipeline on the canonical stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-os.environ.update(USE_HF="1", HF_HUB_OFFLINE="1")
+# Read while ms-swift is imported: its other hub would be asked for models otherwise.
+os.environ["USE_HF"] = "1"
 
 import swift.trainers
 from swift import SftArguments
@@ -17,21 +18,20 @@ from swift.pipelines.train.sft import SwiftSft
 from torch.utils.data import Dataset
 from transformers.loss.loss_utils import ForCausalLMLoss
 
+from ft_swift.model_type import model_type
 from ftcore.backends import Trainer, TrainOutcome
 from ftcore.protocol import Stage, TrainSettings
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
-from ftcore.worker.hf_trainer import (
-    EventCallback,
-    common_arguments,
-    common_callbacks,
-    outcome,
-    validation_loss,
-)
+from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_callbacks, outcome
+from ftcore.worker.model_view import model_view
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
+from ftcore.worker.validation import TokenValidation
 
 LOSS = "ft_standard"
+# Every run needs the names of a data set and a template; neither is read.
+UNREAD, TEMPLATE = "_", "chatml"
 
 
 class StandardLoss(BaseLoss):  # type: ignore[misc]
@@ -65,10 +65,10 @@ class Rows(Dataset):  # type: ignore[misc]
         return {**row, "length": len(row["input_ids"])}
 
 
-class ObservedTrainer(swift.trainers.Seq2SeqTrainer):  # type: ignore[misc]
+class ObservedTrainer(TokenValidation, swift.trainers.Seq2SeqTrainer):  # type: ignore[misc]
     """ms-swift's trainer with the stream's receipts and ft's validation loss."""
 
-    settings: ClassVar[TrainSettings]
+    ft_settings: TrainSettings
     recorder: ClassVar[ReceiptRecorder]
     last: ClassVar[ObservedTrainer]
 
@@ -78,45 +78,34 @@ class ObservedTrainer(swift.trainers.Seq2SeqTrainer):  # type: ignore[misc]
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train, with every micro-batch recorded."""
-        standard = self.settings.loss == "standard"
-        base = self.model.get_base_model()
-        # With "standard" the labels are recorded in `StandardLoss`, where they are consumed.
-        self.recorder.watch(self.model, loss_owner=None if not standard else Unwrapped(base))
+        # The standard loss records its labels itself, where they are consumed.
+        self.recorder.watch_forward(self.model, labels=self.ft_settings.loss != "standard")
         return super().train(*args, **kwargs)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Measure validation loss by tokens; ms-swift's own is a mean of batch means."""
-        loss = validation_loss(
-            self.model, self.eval_dataset, self.settings, self.compute_loss_context_manager
-        )
-        metrics = {"eval_loss": loss}
-        self.log(dict(metrics))
-        self.control: Any = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
-
-
-class Unwrapped:
-    """Stands where the recorder would wrap a model's loss that ms-swift does not call."""
-
-    def __init__(self, module: Any) -> None:
-        self.loss_function = module.loss_function
+    def _compute_acc(self, *args: Any, **kwargs: Any) -> None:
+        """Leave out the accuracy of each micro-batch's tokens: nobody reads it, and it costs."""
 
 
 class StreamPipeline(SwiftSft):  # type: ignore[misc]
     """`SwiftSft` on rows that are tokenised already."""
 
     stream: ClassVar[WorkerStream]
-    settings: ClassVar[TrainSettings]
+    ft_settings: ClassVar[TrainSettings]
 
     def _prepare_dataset(self) -> list[Any]:
-        settings = self.settings
+        settings = self.ft_settings
         self.template.data_collator = partial(
             _collate, pad_id=settings.pad_id, multiple=settings.padding_multiple
         )
         validation = Rows(self.stream.rows("validation")) if settings.eval_every else None
         return [Rows(self.stream.sequence()), validation]
+
+    @classmethod
+    def prepare_model(cls, args: Any, model: Any, **kwargs: Any) -> Any:
+        """Attach the initial adapter, and LoRA+'s ratio, which ms-swift looks for on it."""
+        model = super().prepare_model(args, model, **kwargs)
+        model.peft_config["default"].lorap_lr_ratio = args.lorap_lr_ratio
+        return model
 
 
 class SwiftTrainer(Trainer):
@@ -125,39 +114,37 @@ class SwiftTrainer(Trainer):
     def train(self, stage: Stage) -> TrainOutcome:
         """Train on ``stage.input`` from the initial adapter ``stage.adapter``."""
         settings = self.job.settings
-        StreamPipeline.stream = self.context.open_stream(str(stage.input))
-        StreamPipeline.settings = ObservedTrainer.settings = settings
-        recorder = self.context.receipts(stage.name, StreamPipeline.stream)
-        ObservedTrainer.recorder = StandardLoss.recorder = recorder
+        stream = self.context.open_stream(str(stage.input))
+        events = EventCallback(self.context, stream.tokens_per_step())
+        # ms-swift makes pipeline, trainer, loss and callbacks itself, by name.
+        StreamPipeline.stream, StreamPipeline.ft_settings = stream, settings
+        ObservedTrainer.ft_settings = settings
+        ObservedTrainer.recorder = self.context.receipts(stage.name, stream)
+        StandardLoss.recorder = ObservedTrainer.recorder
         swift.trainers.Seq2SeqTrainer = ObservedTrainer
         loss_map[LOSS] = StandardLoss
-        events = EventCallback(self.context, StreamPipeline.stream.tokens_per_step())
-        names = []
-        for number, callback in enumerate(common_callbacks(events, settings)):
-            names.append(f"ft_{number}")
-            # ms-swift builds its callbacks itself, as callback(args, trainer).
-            callbacks_map[names[-1]] = partial(_given, callback)
-        StreamPipeline(SftArguments(**self.arguments(stage, names))).main()
+        made = {f"ft_{n}": c for n, c in enumerate(common_callbacks(events, settings))}
+        callbacks_map.update({name: partial(_given, made[name]) for name in made})
+        StreamPipeline(SftArguments(**self.arguments(stage, list(made)))).main()
         return outcome(ObservedTrainer.last, events, stage, settings)
 
     def arguments(self, stage: Stage, callbacks: list[str]) -> dict[str, Any]:
         """Return ms-swift's arguments, each one that the recipe decides explicit."""
-        settings, model = self.job.settings, self.job.model
-        arguments = common_arguments(
-            settings, self.job.device, str(Path(self.job.folder) / "checkpoints")
-        )
+        settings, model, folder = self.job.settings, self.job.model, Path(self.job.folder)
+        shown = model_view(model, folder / "model_view")
+        arguments = common_arguments(settings, self.job.device, str(folder / "checkpoints"))
         for name in ("push_to_hub", "remove_unused_columns"):
             arguments.pop(name)
         arguments.update(
-            model=model.folder,
-            model_type="llama",
-            template="chatml",
+            model=str(shown),
+            model_type=model_type(shown),
+            template=TEMPLATE,
             torch_dtype=model.dtype,
             attn_impl=model.attention,
             adapters=[stage.adapter],
             tuner_type="lora",
-            dataset=["_"],
-            val_dataset=["_"] if settings.eval_every else [],
+            dataset=[UNREAD],
+            val_dataset=[UNREAD] if settings.eval_every else [],
             split_dataset_ratio=0.0,
             dataset_shuffle=False,
             train_dataloader_shuffle=False,
@@ -169,11 +156,9 @@ class SwiftTrainer(Trainer):
             use_logits_to_keep=False,
             callbacks=callbacks,
             resume_from_checkpoint=self.job.resume_from,
+            loss_type=LOSS if settings.loss == "standard" else None,
+            lorap_lr_ratio=settings.lora.plus_ratio,
         )
-        if settings.loss == "standard":
-            arguments["loss_type"] = LOSS
-        if settings.lora.plus_ratio is not None:
-            arguments.update(optimizer="lorap", lorap_lr_ratio=settings.lora.plus_ratio)
         return arguments
 
 
@@ -190,4 +175,5 @@ def _collate(rows: list[dict[str, Any]], *, pad_id: int, multiple: int, **kwargs
 
 
 def _given(callback: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return ``callback`` where ms-swift wants to make one from arguments and trainer."""
     return callback

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,13 +14,6 @@ from ftcore.rendering.messages import Message, Role
 
 T = TypeVar("T")
 ALL_ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
-
-
-def option(default: T, help: str) -> T:
-    """Return a field of an ``Options`` dataclass with its default and a sentence for lists."""
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata={"help": help})  # type: ignore[return-value]
-    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,8 @@ class Step(ABC):
     """A cleaning step; one object is made for each use in a recipe, so it may keep state.
 
     ``name`` is what a recipe says, ``describe`` one sentence for lists. ``Options`` is a frozen
-    dataclass: its fields are the options, checked against their types before any row is read.
+    dataclass: its fields are the options, checked against their types (pydantic's annotations
+    included) before any row is read.
     A step that ``augments`` adds rows to the training part; it runs after the split, as does every
     step behind it.
     """

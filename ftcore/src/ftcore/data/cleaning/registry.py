@@ -63,10 +63,9 @@ def choose_steps(asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[ChosenS
             fix = error.hint
             problems.append(Problem(error.message, field=f"{where}.name", fix=fix, code=error.code))
             continue
-        found = _option_problems(step, given, f"{where}.options")
+        options, found = _options(step, given, f"{where}.options")
         problems.extend(found)
-        if not found:
-            chosen.append(ChosenStep(place, step, step.Options(**given)))
+        chosen.append(ChosenStep(place, step, options))
     if problems:
         raise DataError(
             "data.clean asks for what there is not",
@@ -76,7 +75,8 @@ def choose_steps(asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[ChosenS
     return chosen
 
 
-def _option_problems(step: type[Step], given: Mapping[str, Any], where: str) -> list[Problem]:
+def _options(step: type[Step], given: Mapping[str, Any], where: str) -> tuple[Any, list[Problem]]:
+    """Return the step's options and what is wrong with ``given``; one of the two is empty."""
     from pydantic import TypeAdapter, ValidationError
 
     known = [field.name for field in fields(step.Options)]
@@ -89,14 +89,16 @@ def _option_problems(step: type[Step], given: Mapping[str, Any], where: str) -> 
             problems.append(_problem(f"{where}.{name}", "is no option of this step", fix))
     usable = {name: value for name, value in given.items() if name in known}
     try:
-        TypeAdapter(step.Options).validate_python(usable, strict=False)
+        return TypeAdapter(step.Options).validate_python(usable), problems
     except ValidationError as error:
-        for item in error.errors():
-            name = item["loc"][0] if item["loc"] else ""
-            what = item["msg"].removeprefix("Value error, ")
-            field = f"{where}.{name}" if name else where
-            problems.append(_problem(field, f"{what}, found {item['input']!r}", there))
-    return problems
+        return None, [*problems, *(_value_problem(item, where, there) for item in error.errors())]
+
+
+def _value_problem(error: Mapping[str, Any], where: str, there: str) -> Problem:
+    name = "".join(f".{part}" for part in error["loc"][:1])
+    what = error["msg"].removeprefix("Value error, ")
+    found = f", found {error['input']!r}" if name and error["type"] != "missing" else ""
+    return _problem(f"{where}{name}", f"{what}{found}", there)
 
 
 def _problem(field: str, what: str, fix: str) -> Problem:

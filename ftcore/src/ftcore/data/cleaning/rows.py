@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from ftcore.data.cleaning.base import Removed, Step, StepContext, option
+from pydantic import Field
+
+from ftcore.data.cleaning.base import Removed, Step, StepContext
 from ftcore.data.leakage import prompt_key
 from ftcore.data.near_duplicates import NearIndex, row_text
 from ftcore.data.rows import Row, content_hash
 from ftcore.rendering.messages import Message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DuplicateOptions:
     """What makes two rows the same."""
 
-    by: Literal["row", "prompt"] = option(
-        "row", "`row`: the whole conversation; `prompt`: all but the last answer."
-    )
+    by: Annotated[
+        Literal["row", "prompt"],
+        Field(description="`row`: the whole conversation; `prompt`: all but the last answer."),
+    ] = "row"
 
 
 class DropDuplicates(Step):
@@ -38,22 +41,21 @@ class DropDuplicates(Step):
         """Return the row if it is the first of its kind."""
         by_prompt = self.options.by == "prompt" and not row.is_document
         key = prompt_key(row, with_system=True) if by_prompt else content_hash(row.messages)
-        place = str(row.source)
-        first = self._first.setdefault(key, place)
-        if first == place:
+        first = self._first.get(key)
+        if first is None:
+            self._first[key] = str(row.source)
             return (row,)
         return Removed(f"the same {'prompt' if by_prompt else 'row'} as {first}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NearOptions:
     """How alike two rows must be."""
 
-    threshold: float = option(0.85, "Jaccard similarity of their character 5-grams, 0.5 to 1.")
-
-    def __post_init__(self) -> None:
-        if not 0.5 <= self.threshold <= 1:
-            raise ValueError("threshold must lie between 0.5 and 1")
+    threshold: Annotated[
+        float,
+        Field(ge=0.5, le=1, description="Jaccard similarity of their sets of character 5-grams."),
+    ] = 0.85
 
 
 class DropNearDuplicates(Step):
@@ -76,15 +78,26 @@ class DropNearDuplicates(Step):
         return (row,) if near is None else Removed(f"nearly the same as {near}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LengthOptions:
     """Limits in characters; unset ones do not apply."""
 
-    min_prompt: int | None = option(None, "Fewest characters of all turns before the last answer.")
-    max_prompt: int | None = option(None, "Most characters of all turns before the last answer.")
-    min_answer: int | None = option(None, "Fewest characters of the last answer.")
-    max_answer: int | None = option(None, "Most characters of the last answer.")
-    max_turns: int | None = option(None, "Most turns, the system prompt aside.")
+    min_prompt: Annotated[
+        int | None,
+        Field(ge=0, description="Fewest characters of all turns before the last answer."),
+    ] = None
+    max_prompt: Annotated[
+        int | None, Field(ge=0, description="Most characters of all turns before the last answer.")
+    ] = None
+    min_answer: Annotated[
+        int | None, Field(ge=0, description="Fewest characters of the last answer.")
+    ] = None
+    max_answer: Annotated[
+        int | None, Field(ge=0, description="Most characters of the last answer.")
+    ] = None
+    max_turns: Annotated[
+        int | None, Field(ge=0, description="Most turns, the system prompt aside.")
+    ] = None
 
     def __post_init__(self) -> None:
         if all(value is None for value in vars(self).values()):
@@ -113,15 +126,11 @@ class LengthLimits(Step):
         return (row,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitTextOptions:
     """How long the pieces may be."""
 
-    max_characters: int = option(2000, "Most characters of a piece.")
-
-    def __post_init__(self) -> None:
-        if self.max_characters < 1:
-            raise ValueError("max_characters must be 1 or more")
+    max_characters: Annotated[int, Field(ge=1, description="Most characters of a piece.")] = 2000
 
 
 _BREAKS = tuple(map(re.compile, (r"\n\s*\n", r"\n", r"[.!?]\s|[。！？]", r"\s")))
@@ -142,35 +151,29 @@ class SplitTexts(Step):
         """Return the pieces of a document, or the row as it is."""
         if not row.is_document or len(row.reference) <= self.options.max_characters:
             return (row,)
-        pieces = [piece for piece in _pieces(row.reference, self.options.max_characters)]
+        pieces = _pieces(row.reference, self.options.max_characters)
         return [replace(row, messages=(Message("assistant", piece),)) for piece in pieces]
 
 
-def _pieces(text: str, most: int) -> Sequence[str]:
+def _pieces(text: str, most: int) -> list[str]:
     pieces: list[str] = []
     start = 0
-    while len(text) - start > most:
-        end = _break(text, start, start + most)
-        if text[start:end].strip():
-            pieces.append(text[start:end])
-        elif pieces:
-            pieces[-1] += text[start:end]
-        else:  # blank so far: it goes in front of what follows
-            most_left = text[start:end]
-            text, start, end = most_left.strip() + text[end:], 0, 0
+    while start < len(text):
+        end = _break(text, start, start + most) if len(text) - start > most else len(text)
+        piece = text[start:end]
+        # A piece of white space alone would be a blank row: it stays with its neighbour.
+        if pieces and not (piece.strip() and pieces[-1].strip()):
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
         start = end
-    rest = text[start:]
-    if rest.strip() or not pieces:
-        pieces.append(rest)
-    else:
-        pieces[-1] += rest
     return pieces
 
 
 def _break(text: str, start: int, end: int) -> int:
     """Return where the piece that begins at ``start`` ends, at ``end`` or before."""
     for pattern in _BREAKS:
-        ends: list[Any] = [m.end() for m in pattern.finditer(text, start + 1, end)]
+        ends = [match.end() for match in pattern.finditer(text, start + 1, end)]
         if ends and ends[-1] > start + (end - start) // 2:
-            return int(ends[-1])
+            return ends[-1]
     return end

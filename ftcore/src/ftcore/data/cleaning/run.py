@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ftcore.data.account import Entry
+from ftcore.data.account import LeftOut
 from ftcore.data.cleaning.base import Removed, Step, StepContext
 from ftcore.data.formats.base import RowProblem
 from ftcore.data.read import number_copy
@@ -48,10 +48,10 @@ class StepCount:
 
 @dataclass(slots=True)
 class Cleaned:
-    """The rows that are left, those that are not (``dropped`` entries), and the counts."""
+    """The rows that are left, those that are not, and the counts of each step."""
 
     rows: list[Row]
-    removed: list[Entry] = field(default_factory=list)
+    removed: list[LeftOut] = field(default_factory=list)
     counts: list[StepCount] = field(default_factory=list)
 
 
@@ -74,7 +74,7 @@ def run_steps(
             outcome = _checked(row, step.row(row))
             if isinstance(outcome, Removed):
                 count.removed += 1
-                result.removed.append(left_out(row, count.name, outcome.why))
+                result.removed.append(LeftOut(row, count.name, outcome.why))
                 continue
             count.changed += outcome[0] is not row
             count.added += len(outcome) - 1
@@ -88,23 +88,23 @@ def run_steps(
     return result
 
 
-def left_out(row: Row, reason: str, why: str) -> Entry:
-    """Return the entry of a training row that the recipe asks to leave out."""
-    return Entry(row.row_id, "train", str(row.source), "dropped", reason, why, 0, 0, 0)
-
-
 def _checked(row: Row, outcome: Sequence[Row] | Removed) -> Sequence[Row] | Removed:
-    """Refuse what is no conversation any more; give changed rows the id of their content."""
+    """Refuse what is no conversation any more; give changed rows the id of their content.
+
+    An added row that is none is not added.
+    """
     if isinstance(outcome, Removed) or (len(outcome) == 1 and outcome[0] is row):
         return outcome
     checked = []
-    for item in outcome:
+    for number, item in enumerate(outcome):
         if item is row:
             checked.append(item)
             continue
         try:
             check_structure(item.messages, document=row.is_document)
         except RowProblem as problem:
+            if number:
+                continue
             return Removed(f"the step left {problem.field}: {problem.message}")
         checked.append(replace(item, row_id=content_hash(item.messages)))
     return checked

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Annotated, ClassVar
 
-from ftcore.data.cleaning.base import ALL_ROLES, TextStep, option
+from pydantic import Field
+
+from ftcore.data.cleaning.base import ALL_ROLES, TextStep
 from ftcore.rendering.messages import Role
 
 # Every white space of Unicode but the line feed, the tab and the plain space.
@@ -20,20 +22,22 @@ _INDENTATION = re.compile(r"^[ \t]+", re.M)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u2060\ufeff]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RoleOptions:
     """Which messages a text step changes."""
 
-    roles: list[Role] = option(
-        cast("list[Role]", list(ALL_ROLES)), "Roles whose messages are changed."
-    )
+    roles: Annotated[
+        tuple[Role, ...], Field(min_length=1, description="Roles whose messages are changed.")
+    ] = ALL_ROLES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WhitespaceOptions(RoleOptions):
     """How white space is normalised."""
 
-    indentation: bool = option(True, "Keep the spaces at the beginning of lines, as code needs.")
+    indentation: Annotated[
+        bool, Field(description="Keep the spaces at the beginning of lines, as code needs.")
+    ] = True
 
 
 class NormaliseWhitespace(TextStep):
@@ -71,15 +75,13 @@ class StripControlCharacters(TextStep):
         return text if text.isprintable() else _CONTROL.sub("", text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EmptyLineOptions(RoleOptions):
     """How many empty lines may stay."""
 
-    keep: int = option(0, "Empty lines in a row that stay; 1 keeps paragraphs apart.")
-
-    def __post_init__(self) -> None:
-        if self.keep < 0:
-            raise ValueError("keep must be 0 or more")
+    keep: Annotated[
+        int, Field(ge=0, description="Empty lines in a row that stay; 1 keeps paragraphs apart.")
+    ] = 0
 
 
 class DropEmptyLines(TextStep):

@@ -1,0 +1,123 @@
+"""Real training of a tiny model on real engines, each combination once a session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from ftcore.engine.observer import Observer
+from ftcore.engine.prepare import prepare
+from ftcore.engine.run import Outcome, execute
+from ftcore.plugins import load_plugins
+from ftcore.protocol import Event
+from ftcore.recipe.loading import load_recipe
+
+LANDS = ["France", "Italy", "Spain", "Japan", "Peru", "Egypt", "Cuba", "Kenya", "中国", "Norway"]
+RECIPE = """
+name = "tiny"
+
+[model]
+id = "{model}"
+
+[data]
+train = "train.jsonl"
+test = "test.jsonl"
+format = "prompt_completion"
+
+[train]
+max_steps = 4
+batch_size = 2
+accumulation = 2
+learning_rate = 1e-2
+warmup_ratio = 0.25
+
+[train.lora]
+rank = 4
+alpha = 8
+
+[evaluation]
+metrics = ["exact_match"]
+resamples = 20
+
+[evaluation.generation]
+max_new_tokens = 4
+
+[export]
+formats = ["adapter", "merged"]
+verify = 2
+
+[launch]
+device = "cpu"
+threads = 1
+"""
+
+
+@dataclass
+class Cell(Observer):
+    """One finished run of a backend, with the events that it sent."""
+
+    events: list[Event] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def done(self) -> Outcome:
+        """The run's outcome."""
+        assert self.outcome is not None
+        return self.outcome
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """What the training stage made."""
+        return self.done.result.stages["train"]
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """The engine's effective configuration."""
+        found: dict[str, Any] = self.done.folder.read_json("engine_config.json")
+        return found
+
+    def values(self, name: str) -> list[Any]:
+        """Return what the metric events said of ``name``, in order."""
+        return [event.data[name] for event in self.events if name in event.data]
+
+    def adapter(self, name: str = "adapter") -> dict[str, NDArray[Any]]:
+        """Return the tensors of an adapter folder of the run (or of any other, by its path)."""
+        found = load_file(str(self.done.folder.path / name / "adapter_model.safetensors"))
+        return dict(found)
+
+
+Cells = Callable[..., Cell]
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Cells:
+    """A function that runs the tiny recipe on a backend; the same overrides run once."""
+    folder = tmp_path_factory.mktemp("cells")
+    (folder / "tiny.toml").write_text(RECIPE.format(model=tiny_model), encoding="utf-8")
+    rows = [{"prompt": f"Which capital has {land}?", "completion": f"{land}!"} for land in LANDS]
+    for name, part in (("train.jsonl", rows), ("test.jsonl", rows[:3])):
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in part]
+        (folder / name).write_text("".join(lines), encoding="utf-8")
+    kept: dict[tuple[str, ...], Cell] = {}
+
+    def run(backend: str, *overrides: str) -> Cell:
+        key = (backend, *sorted(overrides))
+        if key not in kept:
+            cell = Cell()
+            loaded = load_recipe(folder / "tiny.toml", overrides=overrides)
+            prepared = prepare(loaded, load_plugins(), backend=backend, notify=cell.notice)
+            cell.outcome = execute(prepared, runs=folder / "runs", observer=cell)
+            kept[key] = cell
+        return kept[key]
+
+    return run
