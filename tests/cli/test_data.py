@@ -65,7 +65,7 @@ def test_check_with_another_format(ft, toy):
 
 
 def test_check_for_languages_and_near_rows(ft, toy):
-    question = "Which of the cities by the river is the capital of the whole country, and since when has it been so"
+    question = "Which of the cities by the river is the capital of the whole country, " * 2
     rows = [{"prompt": f"{question}{end}", "completion": "Paris."} for end in ("?", "?!")]
     (toy.root / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     said = ft("data", "check", toy.root / "more.jsonl", "--near", "--languages")

@@ -90,10 +90,11 @@ class Cell(Observer):
         """Return what the metric events said of ``name``, in order."""
         return [event.data[name] for event in self.events if name in event.data]
 
-    def adapter(self, name: str = "adapter") -> dict[str, NDArray[Any]]:
-        """Return the tensors of an adapter folder of the run (or of any other, by its path)."""
-        found = load_file(str(self.done.folder.path / name / "adapter_model.safetensors"))
-        return dict(found)
+    def weights(self, name: str = "adapter") -> dict[str, NDArray[Any]]:
+        """Return the tensors of an adapter's or a model's folder of the run."""
+        (path,) = (self.done.folder.path / name).glob("*.safetensors")
+        found: dict[str, NDArray[Any]] = load_file(str(path))
+        return found
 
 
 Cells = Callable[..., Cell]

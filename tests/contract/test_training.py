@@ -7,11 +7,13 @@ that a run is little more than its imports.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 pytestmark = pytest.mark.heavy
 
@@ -26,6 +28,9 @@ METHODS = {
     "attention-only": ('train.lora.targets=["v_proj","q_proj"]', "train.scheduler=constant"),
     "checkpointing": ("train.gradient_checkpointing=true", "train.max_grad_norm=0.1"),
     "bf16": ("train.precision=bf16",),
+    "full": ('train.method="full"', "train.weight_decay=0.1", "train.precision=bf16"),
+    "freeze": ('train.method="freeze"', "train.freeze.last_layers=1", "train.weight_decay=0.1"),
+    "neftune": ("train.neftune_alpha=5", "train.lora.dropout=0.1"),
     "a partial last group": ("data.limit=5", "train.max_steps=", "train.epochs=1"),
 }
 VALIDATION = (
@@ -54,14 +59,38 @@ def check_guarantees(cell) -> None:
     written = run.read_lines("receipts.jsonl")
     assert [(r["step"], r["micro"], r["rank"], r["digest"]) for r in written] == expected
     assert len(cell.values("loss")) == len(cell.values("learning_rate")) == steps
-    start, end = cell.adapter("initial_adapter"), cell.adapter()
-    assert start.keys() <= end.keys()
-    assert sum(a.size for a in end.values()) == prepared.settings.trainable_parameters
+    end = cell.weights()
     assert all(np.isfinite(a).all() for a in end.values())
+    assert set(cell.engine["optimizer"]) == (
+        trained_tensors(cell, end) if prepared.settings.trained else adapter_tensors(cell, end)
+    )
+
+
+def adapter_tensors(cell, end) -> set[str]:
+    """Check a trained adapter; return the names of its parameters in the engine."""
+    start = cell.weights("initial_adapter")
+    assert start.keys() <= end.keys()
+    assert sum(a.size for a in end.values()) == cell.done.prepared.settings.trainable_parameters
     assert any(np.any(a) for name, a in end.items() if "lora_B" in name)
-    assert set(cell.engine["optimizer"]) >= {
-        name.replace(".weight", ".default.weight") for name in start
+    return {
+        re.sub(r"(lora_magnitude_vector$|(?<=lora_[AB])\.weight$)", _in_engine, name)
+        for name in end
     }
+
+
+def _in_engine(match: re.Match[str]) -> str:
+    return "lora_magnitude_vector.default.weight" if "vector" in match[0] else ".default.weight"
+
+
+def trained_tensors(cell, end) -> set[str]:
+    """Check a model that was trained in place; return the names of what changed."""
+    prepared = cell.done.prepared
+    start = load_file(str(prepared.model.folder / "model.safetensors"))
+    assert {name: a.shape for name, a in start.items()} == {n: a.shape for n, a in end.items()}
+    changed = {name for name in start if not np.array_equal(start[name], end[name])}
+    assert all(name.startswith(tuple(prepared.settings.trained)) for name in changed)
+    assert sum(end[name].size for name in changed) == prepared.settings.trainable_parameters
+    return changed
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -78,7 +107,7 @@ def test_engines_train_the_same_to_the_bit(cells: Cells, one: str, other: str, m
         assert a.values(name) == b.values(name), name
     assert a.engine["optimizer"] == b.engine["optimizer"]
     assert a.engine["recipe_fields"] == b.engine["recipe_fields"]
-    mine, theirs = a.adapter(), b.adapter()
+    mine, theirs = a.weights(), b.weights()
     assert mine.keys() == theirs.keys()
     assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
@@ -108,7 +137,7 @@ def test_validation_patience_and_the_best_checkpoint(cells: Cells, backend: str)
     best = 2 * (losses.index(min(losses)) + 1)
     assert Path(cell.train["best"]).name == f"checkpoint-{best}"
     # The adapter is the best one, which is kept besides the newest.
-    ended, kept = cell.adapter(), cell.adapter(cell.train["best"])
+    ended, kept = cell.weights(), cell.weights(cell.train["best"])
     assert all(np.array_equal(ended[name], kept[name]) for name in ended)
     checkpoints = cell.done.folder.file("checkpoints").glob("checkpoint-*")
     assert {path.name for path in checkpoints} == {f"checkpoint-{best}", f"checkpoint-{steps}"}

@@ -36,11 +36,9 @@ def test_the_table_names_fields_of_the_schema():
 
 REFUSED = {
     "model.quantization": "4bit",
-    "train.method": "full",
-    "train.freeze.last_layers": 4,
+    "train.method": "prompt_tuning",
     "train.prompt.virtual_tokens": 4,
     "train.packing": True,
-    "train.neftune_alpha": 5.0,
     "train.lora.init": "pissa",
     "evaluation.judge.endpoint": "http://localhost",
     "evaluation.judge.model": "m",

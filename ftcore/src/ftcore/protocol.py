@@ -86,6 +86,8 @@ class TrainSettings:
 
     ``steps`` are optimizer steps; ``warmup_steps`` is already resolved from a ratio.
     ``eval_every``, ``save_every`` and ``patience`` are None where the recipe does not ask.
+    ``trained`` says what is trained where no adapter is: the beginnings of its parameters' names,
+    [""] for all of them; empty for an adapter.
     """
 
     method: str
@@ -115,6 +117,8 @@ class TrainSettings:
     pad_id: int
     trainable_parameters: int
     lora: LoraSettings
+    trained: list[str] = field(default_factory=list)
+    neftune_alpha: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ class ToyTrainer(Trainer):
                 "train.seed": used.seed,
                 "train.scheduler": used.scheduler,
                 "train.precision": used.precision,
+                "train.neftune_alpha": used.neftune_alpha,
                 "train.lora.rank": used.lora.rank,
                 "train.lora.alpha": used.lora.alpha,
                 "train.lora.dropout": used.lora.dropout,

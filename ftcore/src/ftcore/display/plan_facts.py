@@ -9,6 +9,7 @@ from ftcore.data.cleaning import StepCount
 from ftcore.display.facts import Facts
 from ftcore.engine.plan import Plan
 from ftcore.report.numbers import count, duration
+from ftcore.report.trained_words import trained_words
 
 Item = tuple[str, str]
 
@@ -101,12 +102,14 @@ def steps_of(number: int) -> str:
 
 def _method(plan: Plan) -> Iterator[Item]:
     s, lora = plan.settings, plan.settings.lora
+    neftune = "" if s.neftune_alpha is None else f", NEFTune {s.neftune_alpha:g}"
     kinds = [name for name, used in (("rsLoRA", lora.rslora), ("DoRA", lora.dora)) if used]
     text = f"rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}"
     text += "".join(f", {kind}" for kind in kinds)
     if lora.plus_ratio is not None:
         text += f", LoRA+ ratio {lora.plus_ratio:g}"
-    yield s.method, f"{text}, on {', '.join(lora.targets)}"
+    text += f", on {', '.join(lora.targets)}"
+    yield s.method, (text if s.method == "lora" else trained_words(s.trained)) + neftune
     share = s.trainable_parameters / max(1, int(plan.model["parameters"]))
     yield "trainable", f"{count(s.trainable_parameters)} parameters ({share:.2%} of the model)"
 

@@ -74,6 +74,10 @@ PLANNED = {
     "train.seed": "seed",
     "train.scheduler": "scheduler",
     "train.precision": "precision",
+    "train.neftune_alpha": "neftune_alpha",
+    "trainable_parameters": "trainable_parameters",
+}
+PLANNED_LORA = {
     "train.lora.rank": "lora.rank",
     "train.lora.alpha": "lora.alpha",
     "train.lora.dropout": "lora.dropout",
@@ -81,7 +85,6 @@ PLANNED = {
     "train.lora.dora": "lora.dora",
     "train.lora.targets": "lora.targets",
     "train.lora.plus_ratio": "lora.plus_ratio",
-    "trainable_parameters": "trainable_parameters",
 }
 PLANNED_MODEL = {"model.dtype": "dtype", "model.attention": "attention"}
 
@@ -109,5 +112,6 @@ def check_effective(effective: Any, settings: TrainSettings, model: ModelRef) ->
 
 def planned_fields(settings: TrainSettings, model: ModelRef) -> dict[str, Any]:
     """Return what every engine must report to have used, by recipe field."""
-    training = {field: attrgetter(name)(settings) for field, name in PLANNED.items()}
+    names = PLANNED | (PLANNED_LORA if settings.method == "lora" else {})
+    training = {field: attrgetter(name)(settings) for field, name in names.items()}
     return training | {field: getattr(model, name) for field, name in PLANNED_MODEL.items()}

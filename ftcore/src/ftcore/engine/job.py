@@ -15,13 +15,14 @@ def write_job(run: RunFolder, prepared: Prepared, *, evaluator: str) -> Job:
     """Write everything that the worker reads into the run directory and return the job."""
     prepared.stream.link_into(run.path)
     prepared.order.save(run.file("stream") / "order.npz")
-    write_initial_adapter(
-        run.file("initial_adapter"),
-        prepared.facts,
-        prepared.settings.lora,
-        seed=prepared.settings.seed,
-        base_model=str(prepared.model.folder),
-    )
+    if prepared.settings.method == "lora":
+        write_initial_adapter(
+            run.file("initial_adapter"),
+            prepared.facts,
+            prepared.settings.lora,
+            seed=prepared.settings.seed,
+            base_model=str(prepared.model.folder),
+        )
     launch = prepared.loaded.recipe.launch
     job = Job(
         version=PROTOCOL_VERSION,
@@ -45,7 +46,7 @@ def write_job(run: RunFolder, prepared: Prepared, *, evaluator: str) -> Job:
 def stages(run: RunFolder, prepared: Prepared) -> list[Stage]:
     """Return the job's stages: evaluate before, train, evaluate after, export."""
     recipe, inputs = prepared.loaded.recipe, prepared.inputs
-    adapter = str(run.file("adapter"))
+    adapter, initial = str(run.file("adapter")), str(run.file("initial_adapter"))
     found: list[Stage] = []
     if inputs.test and recipe.evaluation.before:
         found.append(_generate(run, prepared, "before", inputs.test))
@@ -57,7 +58,7 @@ def stages(run: RunFolder, prepared: Prepared) -> list[Stage]:
             kind="train",
             input=str(run.file("stream")),
             output=adapter,
-            adapter=str(run.file("initial_adapter")),
+            adapter=initial if prepared.settings.method == "lora" else None,
         )
     )
     if inputs.test:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ftcore.errors import RecipeError
 from ftcore.models.inspect import ModelFacts, lora_parameters
 from ftcore.protocol import Decoding, LoraSettings, ModelRef, TrainSettings
 from ftcore.recipe.loading import LoadedRecipe
@@ -12,12 +13,16 @@ from ftcore.rendering.order import Order
 from ftcore.rendering.renderer import Renderer
 
 FROZEN_DTYPE = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+# Methods that train weights of the model itself: these are float32 whatever the precision is.
+IN_PLACE = ("full", "freeze")
 
 
 def frozen_dtype(recipe: Recipe) -> str:
-    """Return the type of the frozen weights: the recipe's, or the one of its precision."""
+    """Return the type that the model is held in: the recipe's, or the one of its precision."""
     chosen = recipe.model.dtype
-    return FROZEN_DTYPE[recipe.train.precision] if chosen == "auto" else chosen
+    if chosen != "auto":
+        return chosen
+    return "float32" if recipe.train.method in IN_PLACE else FROZEN_DTYPE[recipe.train.precision]
 
 
 def model_ref(recipe: Recipe, folder: str) -> ModelRef:
@@ -86,11 +91,37 @@ def train_settings(
         pad_id=pad_id,
         trainable_parameters=trainable_parameters(loaded.recipe, facts),
         lora=lora_settings(loaded.recipe, facts),
+        trained=trained_names(loaded.recipe, facts),
+        neftune_alpha=train.neftune_alpha,
     )
 
 
+def trained_names(recipe: Recipe, facts: ModelFacts) -> list[str]:
+    """Return the beginnings of the names of what is trained without an adapter.
+
+    Raises `RecipeError` when fewer layers are there than are to be trained.
+    """
+    if recipe.train.method == "full":
+        return [""]
+    if recipe.train.method != "freeze":
+        return []
+    layers, wanted = facts.layer_names(), recipe.train.freeze.last_layers
+    if wanted > len(layers):
+        raise RecipeError(
+            f"the model has {len(layers)} layers, fewer than train.freeze.last_layers = {wanted}",
+            hint='train them all with method = "full", or fewer',
+            code="recipe.too-many-layers",
+        )
+    return [f"{name}." for name in layers[-wanted:]]
+
+
 def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int:
-    """Return how many numbers are trained: A and B, and DoRA's magnitudes."""
+    """Return how many numbers are trained: A and B, and DoRA's magnitudes; or the model's own."""
+    if recipe.train.method == "full":
+        return facts.parameters
+    if recipe.train.method == "freeze":
+        names = tuple(trained_names(recipe, facts))
+        return sum(math.prod(s) for name, s in facts.tensors.items() if name.startswith(names))
     lora = lora_settings(recipe, facts)
     count = lora_parameters(facts, lora.rank, lora.targets)
     if lora.dora:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ftcore.models.inspect import adapted_modules
+
 if TYPE_CHECKING:
     from ftcore.models.inspect import ModelFacts
     from ftcore.protocol import LoraSettings
@@ -22,16 +24,16 @@ def write_initial_adapter(
 ) -> Path:
     """Write ``adapter_config.json`` and ``adapter_model.safetensors`` (float32) into ``folder``.
 
-    ``lora.targets`` are module names; every 2-D weight whose module ends in one of them gets
-    A [rank, inputs] and B [outputs, rank].
+    Every linear layer that ``lora.targets`` name (see `adapted_modules`) gets A [rank, inputs] and
+    B [outputs, rank].
     """
     from safetensors.numpy import save_file
 
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0xADA])))
     tensors: dict[str, np.ndarray] = {}
-    for name, (outputs, inputs) in target_weights(facts, lora.targets).items():
+    for name, (outputs, inputs) in adapted_modules(facts, lora.targets).items():
         bound = 1 / np.sqrt(inputs)
-        start = f"base_model.model.{name.removesuffix('.weight')}"
+        start = f"base_model.model.{name}"
         drawn = generator.uniform(-bound, bound, size=(lora.rank, inputs))
         tensors[f"{start}.lora_A.weight"] = drawn.astype(np.float32)
         tensors[f"{start}.lora_B.weight"] = np.zeros((outputs, lora.rank), dtype=np.float32)
@@ -40,15 +42,6 @@ def write_initial_adapter(
     text = json.dumps(adapter_config(lora, base_model), indent=2)
     (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
     return folder
-
-
-def target_weights(facts: ModelFacts, targets: list[str]) -> dict[str, tuple[int, int]]:
-    """Return name -> (outputs, inputs) of the weights that get an adapter, in name order."""
-    return {
-        name: (shape[0], shape[1])
-        for name, shape in sorted(facts.tensors.items())
-        if len(shape) == 2 and name.removesuffix(".weight").rsplit(".", 1)[-1] in targets
-    }
 
 
 def adapter_config(lora: LoraSettings, base_model: str) -> dict[str, object]:

@@ -29,6 +29,7 @@ _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx")
 
 _IN_LAYER = re.compile(r"\.(?:layers|h|blocks|block)\.\d+\.")
+_LAYER_NAME = re.compile(r"((?:.+?\.)?(?:layers|h|blocks|block)\.(\d+))\.")
 _HEAD = "lm_head.weight"
 
 
@@ -49,6 +50,13 @@ class ModelFacts:
     max_positions: int | None
     tied_embeddings: bool
     tensors: Mapping[str, tuple[int, ...]]
+
+    def layer_names(self) -> list[str]:
+        """Return the names of the decoder's layers, first to last (``model.layers.0``)."""
+        found = {
+            match[1]: int(match[2]) for name in self.tensors if (match := _LAYER_NAME.match(name))
+        }
+        return sorted(found, key=lambda name: found[name])
 
     def linear_modules(self) -> dict[str, tuple[int, int]]:
         """Return the linear layers inside the decoder: module name -> (rows, columns)."""
@@ -102,19 +110,26 @@ def lora_parameters(
     linear layers of the decoder, without embeddings and head. Source: Hu et al. 2021, section 4.1.
     Raises RecipeError for a target that matches nothing, naming those that exist.
     """
+    return sum(rank * sum(shape) for shape in adapted_modules(facts, targets).values())
+
+
+def adapted_modules(
+    facts: ModelFacts, targets: Literal["all-linear"] | list[str]
+) -> dict[str, tuple[int, int]]:
+    """Return name -> shape of the linear layers that ``targets`` name, in the order of names.
+
+    Raises RecipeError as `lora_parameters` does.
+    """
     linear = facts.linear_modules()
     if targets == "all-linear":
-        chosen = set(linear)
-    else:
-        matches = {
-            target: {name for name in linear if f".{name}".endswith(f".{target}")}
-            for target in targets
-        }
-        unknown = [target for target, names in matches.items() if not names]
-        if unknown:
-            raise _unknown_targets(unknown, linear)
-        chosen = set().union(*matches.values())
-    return sum(rank * sum(linear[name]) for name in chosen)
+        return dict(sorted(linear.items()))
+    matches = {
+        target: {name for name in linear if f".{name}".endswith(f".{target}")} for target in targets
+    }
+    unknown = [target for target, names in matches.items() if not names]
+    if unknown:
+        raise _unknown_targets(unknown, linear)
+    return {name: linear[name] for name in sorted(set().union(*matches.values()))}
 
 
 def _unknown_targets(unknown: list[str], linear: Mapping[str, Any]) -> RecipeError:

@@ -34,11 +34,11 @@ NOT_YET: dict[str, NotYet] = {
     "model.quantization": NotYet(
         "quantised base weights", ("none",), 'set quantization = "none" and a smaller model'
     ),
-    "train.method": NotYet("this training method", ("lora",), 'set method = "lora"'),
-    "train.freeze.last_layers": NotYet("freezing", (2,), "leave [train.freeze] out"),
+    "train.method": NotYet(
+        "this training method", ("lora", "full", "freeze"), 'set method = "lora"'
+    ),
     "train.prompt.virtual_tokens": NotYet("prompt tuning", (16,), "leave [train.prompt] out"),
     "train.packing": NotYet("packing", (False,), "set packing = false"),
-    "train.neftune_alpha": NotYet("NEFTune", UNSET, "leave neftune_alpha out"),
     "train.lora.init": NotYet("PiSSA", ("default",), 'set init = "default"'),
     "evaluation.judge.endpoint": NotYet("judging by a model", UNSET, "leave it out"),
     "evaluation.judge.model": NotYet("judging by a model", UNSET, "leave it out"),

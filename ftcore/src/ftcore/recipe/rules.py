@@ -107,6 +107,18 @@ def _lora(recipe: Recipe) -> Iterator[Problem]:
             )
 
 
+def _in_place(recipe: Recipe) -> Iterator[Problem]:
+    method = recipe.train.method
+    if method not in ("full", "freeze"):
+        return
+    if recipe.model.dtype not in ("auto", "float32"):
+        message = f'method = "{method}" trains float32 weights, whatever the precision is'
+        yield _problem("model.dtype", message, 'set dtype = "auto"')
+    if "adapter" in recipe.export.formats:
+        message = f'method = "{method}" makes no adapter'
+        yield _problem("export.formats", message, 'set formats = ["merged"], the whole model')
+
+
 def _splits(recipe: Recipe) -> Iterator[Problem]:
     data, split = recipe.data, recipe.data.split
     if split.validation + split.test >= 1:
@@ -218,6 +230,7 @@ RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     _validation,
     _checkpoints,
     _lora,
+    _in_place,
     _splits,
     _weights,
     _formats,

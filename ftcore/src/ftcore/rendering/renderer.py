@@ -10,24 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from ftcore.errors import DataError
 from ftcore.rendering.documents import DOCUMENT_TEMPLATE, DocumentEnd, is_document
 from ftcore.rendering.ending import find_ending
+from ftcore.rendering.labelling import Draft, Labeller
 from ftcore.rendering.messages import Message
 from ftcore.rendering.options import RenderOptions
 from ftcore.rendering.overlong import answer_too_long, cut_one_prompt
 from ftcore.rendering.peculiarities import describe_template
 from ftcore.rendering.prompts import prompt_text
-from ftcore.rendering.rendered import Rendered, dropped, label_row
+from ftcore.rendering.rendered import Rendered, dropped
 from ftcore.rendering.template import ChatTemplate, read_special_tokens
 from ftcore.rendering.tokenizer import added_token_texts, load_tokenizer
 from ftcore.rendering.turns import Turn, TurnFinder
@@ -36,16 +34,6 @@ __all__ = ["RenderOptions", "Rendered", "Renderer"]
 
 # Part of every fingerprint: raise it when the same inputs come to give other ids or labels.
 RENDERING_VERSION = 1
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A row between its text and its tokens."""
-
-    text: str
-    spans: list[tuple[int, int]]
-    detail: str | None = None
-    document: bool = False
 
 
 class Renderer:
@@ -62,6 +50,7 @@ class Renderer:
         self.template = template
         self.options = options or RenderOptions()
         self._ending = find_ending(template, added_token_texts(tokenizer))
+        self._labeller = Labeller(tokenizer)
         self._turns = TurnFinder(template, self._ending)
         self.notes = describe_template(template, self._ending)
 
@@ -138,9 +127,9 @@ class Renderer:
         raises. Pass about a thousand at a time: all are encoded in one batch.
         """
         prepared = [self._draft(messages) for messages in rows]
-        drafts = [draft for draft in prepared if isinstance(draft, _Draft)]
-        labelled = iter(self._label(drafts))
-        results = [next(labelled) if isinstance(draft, _Draft) else draft for draft in prepared]
+        drafts = [draft for draft in prepared if isinstance(draft, Draft)]
+        labelled = iter(self._labeller.label(drafts))
+        results = [next(labelled) if isinstance(draft, Draft) else draft for draft in prepared]
         limit = self.options.max_length
         for number, result in enumerate(results):
             if result.status != "kept":
@@ -169,10 +158,10 @@ class Renderer:
         """Return the text of :meth:`prompt_ids`."""
         return prompt_text(self.template, self.options.with_system(messages), thinking=thinking)
 
-    def _draft(self, messages: Sequence[Message]) -> _Draft | Rendered:
+    def _draft(self, messages: Sequence[Message]) -> Draft | Rendered:
         if is_document(messages):
             text = self.document_end.close(messages[0].content)
-            return _Draft(text, [(0, len(text))], document=True)
+            return Draft(text, [(0, len(text))], document=True)
         messages = self.options.with_system(messages)
         wanted = self.options.supervised_messages(messages)
         data = [{"role": message.role, "content": message.content} for message in messages]
@@ -189,7 +178,7 @@ class Renderer:
             draft.detail = f"the model's chat template leaves out message {names}"
         return draft
 
-    def _close(self, text: str, turns: Sequence[Turn], wanted: frozenset[int], last: int) -> _Draft:
+    def _close(self, text: str, turns: Sequence[Turn], wanted: frozenset[int], last: int) -> Draft:
         """Append the stop token that the last turn lacks, and choose the supervised spans."""
         spans = [(turn.start, turn.end) for turn in turns if turn.message in wanted]
         if turns and turns[-1].message == last and last in wanted:
@@ -204,38 +193,7 @@ class Renderer:
                     )
                 text += missing
                 spans[-1] = (turn.start, len(text))
-        return _Draft(text, spans)
-
-    def _label(self, drafts: Sequence[_Draft]) -> list[Rendered]:
-        if len({draft.document for draft in drafts}) > 1:
-            return [self._label([draft])[0] for draft in drafts]
-        encodings = self._encode(
-            [draft.text for draft in drafts], special=bool(drafts) and drafts[0].document
-        )
-        if encodings is None:
-            if len(drafts) == 1:
-                detail = "the text is not valid Unicode (a lone surrogate), so it has no tokens"
-                return [dropped("broken_unicode", detail, drafts[0].text)]
-            return [self._label([draft])[0] for draft in drafts]
-        ids, starts = _flat_ids(encodings)
-        return [
-            label_row(
-                ids[starts[number] : starts[number + 1]],
-                encoding,
-                draft.text,
-                draft.spans,
-                draft.detail,
-                draft.document,
-            )
-            for number, (draft, encoding) in enumerate(zip(drafts, encodings, strict=True))
-        ]
-
-    def _encode(self, texts: list[str], *, special: bool) -> list[Encoding] | None:
-        """Return the encodings; None where a text has no UTF-8 form."""
-        try:
-            return self.tokenizer.encode_batch(texts, add_special_tokens=special)
-        except (TypeError, UnicodeEncodeError):
-            return None
+        return Draft(text, spans)
 
     def _overlong(self, messages: Sequence[Message], row: Rendered, limit: int) -> Rendered:
         length = len(row.input_ids)
@@ -259,20 +217,10 @@ class Renderer:
                 return answer_too_long(row, len(result.input_ids), limit)
             current = shorter
             draft = self._draft(current)
-            if not isinstance(draft, _Draft):
+            if not isinstance(draft, Draft):
                 return draft
-            result = self._label([draft])[0]
+            result = self._labeller.label([draft])[0]
         removed = len(row.input_ids) - len(result.input_ids)
         result.status, result.reason = "cut", "overlong"
         result.detail = f"{removed} of {len(row.input_ids)} tokens cut from the prompt's text"
         return result
-
-
-def _flat_ids(encodings: Sequence[Encoding]) -> tuple[NDArray[np.int32], list[int]]:
-    """Return all ids in one array, and where each row starts in it (one more at the end)."""
-    lists = [encoding.ids for encoding in encodings]
-    starts = [0]
-    for ids in lists:
-        starts.append(starts[-1] + len(ids))
-    flat = np.fromiter(chain.from_iterable(lists), dtype=np.int32, count=starts[-1])
-    return flat, starts

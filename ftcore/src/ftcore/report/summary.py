@@ -9,6 +9,7 @@ from typing import Any
 
 from ftcore.report import numbers
 from ftcore.report.collect import Guarantee, ReportData
+from ftcore.report.trained_words import trained_words
 from ftcore.report.training import Training
 
 STAGE_WORDS = {
@@ -130,12 +131,16 @@ def _method(data: ReportData) -> Iterator[Line]:
     trained, total = settings["trainable_parameters"], plan["model"]["parameters"]
     extras = [name for name, key in (("rsLoRA", "rslora"), ("DoRA", "dora")) if lora[key]]
     extras += [f"LoRA+ {lora['plus_ratio']:g}"] if lora["plus_ratio"] else []
-    yield Line(
-        "Method",
-        f"{settings['method']}, rank {lora['rank']}, alpha {lora['alpha']:g}, dropout "
-        f"{lora['dropout']:g}, on {', '.join(lora['targets'])}"
-        + (f"; {', '.join(extras)}" if extras else ""),
+    if settings.get("neftune_alpha"):
+        extras.append(f"NEFTune {settings['neftune_alpha']:g}")
+    what = (
+        f"rank {lora['rank']}, alpha {lora['alpha']:g}, dropout {lora['dropout']:g}, "
+        f"on {', '.join(lora['targets'])}"
     )
+    if settings.get("trained"):
+        what = trained_words(settings["trained"])
+    noted = f"; {', '.join(extras)}" if extras else ""
+    yield Line("Method", f"{settings['method']}, {what}{noted}")
     share = f" ({trained / total:.2%} of {numbers.count(total)})" if total else ""
     yield Line("Trainable parameters", numbers.count(trained) + share)
     yield Line(

@@ -23,11 +23,11 @@ def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, 
     return {
         "recipe_fields": {
             **training_fields(args, network),
-            **adapter_fields(network, optimizer, settings),
+            **(adapter_fields(network, optimizer, settings) if has_adapter(network) else {}),
             **model_fields(network),
         },
         "arguments": args.to_dict(),
-        "adapter": network.peft_config["default"].to_dict(),
+        "adapter": network.peft_config["default"].to_dict() if has_adapter(network) else None,
         "optimizer": optimizer,
         "loss": settings.loss,
     }
@@ -54,6 +54,7 @@ def training_fields(arguments: Any, network: Any) -> dict[str, Any]:
         "train.seed": arguments.seed,
         "train.scheduler": schedulers.get(scheduler, scheduler),
         "train.precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
+        "train.neftune_alpha": arguments.neftune_noise_alpha,
         "trainable_parameters": trainable_parameters(network),
     }
 
@@ -86,13 +87,24 @@ def plus_ratio(optimizer: dict[str, dict[str, Any]], settings: TrainSettings) ->
 
 
 def model_fields(network: Any) -> dict[str, Any]:
-    """Return, by recipe field, how the frozen weights are held."""
-    base = network.get_base_model()
-    frozen = {text(p.dtype) for n, p in base.named_parameters() if not p.requires_grad}
+    """Return, by recipe field, how the model's weights are held (an adapter's are float32)."""
+    base = base_model(network)
+    adapted = has_adapter(network)
+    held = {text(p.dtype) for p in base.parameters() if not (adapted and p.requires_grad)}
     return {
-        "model.dtype": ", ".join(sorted(name.removeprefix("torch.") for name in frozen)),
+        "model.dtype": ", ".join(sorted(name.removeprefix("torch.") for name in held)),
         "model.attention": getattr(base.config, "_attn_implementation", None),
     }
+
+
+def has_adapter(network: Any) -> bool:
+    """Whether an adapter is trained, rather than weights of the model itself."""
+    return hasattr(network, "peft_config") and hasattr(network, "get_base_model")
+
+
+def base_model(network: Any) -> Any:
+    """Return the model below the adapter, or the model itself."""
+    return network.get_base_model() if has_adapter(network) else network
 
 
 def optimizer_groups(network: Any, optimizer: Any) -> dict[str, dict[str, Any]]:

@@ -34,6 +34,7 @@ def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[
         "max_grad_norm": settings.max_grad_norm,
         "bf16": settings.precision == "bf16",
         "fp16": settings.precision == "fp16",
+        "neftune_noise_alpha": settings.neftune_alpha,
         "gradient_checkpointing": settings.gradient_checkpointing,
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "seed": settings.seed,

@@ -13,6 +13,7 @@ from typing import Literal
 from ftcore.errors import FtError
 from ftcore.protocol import PROTOCOL_VERSION, Failure, Job, Result, read_message, write_message
 from ftcore.worker.context import Ranks, WorkerContext
+from ftcore.worker.devices import limit_devices
 from ftcore.worker.memory import cuda_memory, peak_memory_mib
 from ftcore.worker.stages import StageRunner
 
@@ -34,6 +35,7 @@ def run_job_file(path: str) -> int:
     job = read_message(Job, Path(path))
     ranks = Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
     context = WorkerContext(job, ranks)
+    limit_devices(job.device, job.world_size, os.environ)
     set_threads(job.threads)
     runner = StageRunner(context, job)
     status: Literal["ok", "failed", "stopped"] = "ok"

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from ftcore.backends import Trainer, TrainOutcome
 from ftcore.protocol import Stage, TrainSettings
+from ftcore.worker.effective import base_model
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
 from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_callbacks, outcome
@@ -60,7 +61,7 @@ class ObservedTrainer(TokenValidation, CustomSeq2SeqTrainer):  # type: ignore[mi
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train, with every micro-batch recorded."""
-        self.recorder.watch(self.model, loss_owner=self.model.get_base_model())
+        self.recorder.watch(self.model, loss_owner=base_model(self.model))
         self._ft_training = True
         try:
             return super().train(*args, **kwargs)
@@ -111,7 +112,10 @@ class LlamaFactoryTrainer(Trainer):
             flash_attn=ATTENTION[model.attention],
             stage="sft",
             do_train=True,
-            finetuning_type="lora",
+            finetuning_type=settings.method,
+            # All modules of the last layers; their number is all that it takes.
+            freeze_trainable_layers=len(settings.trained),
+            freeze_trainable_modules="all",
             template="empty",
             dataset=UNREAD,
             eval_dataset=UNREAD if settings.eval_every else None,

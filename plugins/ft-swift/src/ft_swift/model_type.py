@@ -23,7 +23,7 @@ def model_type(folder: Path) -> str:
     if config.get("model_type") in found:
         return str(config["model_type"])
     if found:
-        return found[0]
+        return str(found[0])
     architecture = ", ".join(config.get("architectures") or ["none"])
     raise UnsupportedError(
         f"ms-swift knows no language model of the architecture {architecture}",

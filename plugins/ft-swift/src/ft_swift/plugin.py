@@ -12,7 +12,7 @@ VERSION = "0.1.0"
 PACKAGE = Path(__file__).parent
 
 NO_QUANTIZED = Capability("not_yet", "quantised base weights")
-NO_OTHER_METHOD = Capability("not_yet", "methods other than LoRA")
+NO_OTHER_METHOD = Capability("not_yet", "adapters other than LoRA")
 ON_CUDA = Capability("exact", "float16 arithmetic needs a GPU", devices=("cuda",))
 
 CAPABILITIES = {
@@ -23,6 +23,8 @@ CAPABILITIES = {
     "model.trust_remote_code": EXACT,
     "train.method": NO_OTHER_METHOD,
     "train.method=lora": EXACT,
+    "train.method=full": EXACT,
+    "train.method=freeze": EXACT,
     "train.loss=standard": EXACT,
     "train.loss=engine": Capability(
         "exact", "ms-swift's own loss: each batch's mean, weighted by its share of the tokens"
@@ -46,7 +48,7 @@ CAPABILITIES = {
     "train.precision=fp16": ON_CUDA,
     "train.gradient_checkpointing": EXACT,
     "train.packing": Capability("not_yet", "several rows in one sequence"),
-    "train.neftune_alpha": Capability("not_yet", "noise on the embeddings"),
+    "train.neftune_alpha": EXACT,
     "train.shuffle": EXACT,
     "train.padding_multiple": EXACT,
     "train.seed": EXACT,
@@ -59,7 +61,7 @@ CAPABILITIES = {
     "train.lora.init=default": EXACT,
     "train.lora.init=pissa": Capability("not_yet", "PiSSA"),
     "train.lora.plus_ratio": EXACT,
-    "train.freeze.last_layers": NO_OTHER_METHOD,
+    "train.freeze.last_layers": EXACT,
     "train.prompt.virtual_tokens": NO_OTHER_METHOD,
     "train.validation.every_steps": EXACT,
     "train.validation.patience": EXACT,

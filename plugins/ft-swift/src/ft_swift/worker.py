@@ -21,6 +21,7 @@ from transformers.loss.loss_utils import ForCausalLMLoss
 from ft_swift.model_type import model_type
 from ftcore.backends import Trainer, TrainOutcome
 from ftcore.protocol import Stage, TrainSettings
+from ftcore.worker.effective import has_adapter
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
 from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_callbacks, outcome
@@ -104,7 +105,8 @@ class StreamPipeline(SwiftSft):  # type: ignore[misc]
     def prepare_model(cls, args: Any, model: Any, **kwargs: Any) -> Any:
         """Attach the initial adapter, and LoRA+'s ratio, which ms-swift looks for on it."""
         model = super().prepare_model(args, model, **kwargs)
-        model.peft_config["default"].lorap_lr_ratio = args.lorap_lr_ratio
+        if has_adapter(model):
+            model.peft_config["default"].lorap_lr_ratio = args.lorap_lr_ratio
         return model
 
 
@@ -141,8 +143,12 @@ class SwiftTrainer(Trainer):
             template=TEMPLATE,
             torch_dtype=model.dtype,
             attn_impl=model.attention,
-            adapters=[stage.adapter],
-            tuner_type="lora",
+            device_map="cpu" if self.job.device == "cpu" else None,
+            adapters=[stage.adapter] if stage.adapter else [],
+            tuner_type="lora" if stage.adapter else "full",
+            # Without an adapter: all is frozen, then what is trained made trainable again.
+            freeze_parameters=[""] if settings.trained else [],
+            trainable_parameters=settings.trained,
             dataset=[UNREAD],
             val_dataset=[UNREAD] if settings.eval_every else [],
             split_dataset_ratio=0.0,

@@ -16,6 +16,7 @@ from trl import SFTConfig, SFTTrainer
 from ftcore.backends import Trainer as FtTrainer
 from ftcore.backends import TrainOutcome
 from ftcore.protocol import Stage, TrainSettings
+from ftcore.worker.effective import base_model
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
 from ftcore.worker.hf_trainer import (
@@ -24,7 +25,7 @@ from ftcore.worker.hf_trainer import (
     common_callbacks,
     outcome,
 )
-from ftcore.worker.loading import load_base, load_tokenizer
+from ftcore.worker.loading import load_base, load_tokenizer, train_in_place
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
 from ftcore.worker.validation import TokenValidation
@@ -70,15 +71,19 @@ class TrlTrainer(FtTrainer):
     def train(self, stage: Stage) -> TrainOutcome:
         """Train on ``stage.input`` from the initial adapter ``stage.adapter``."""
         stream = self.context.open_stream(str(stage.input))
-        network = PeftModel.from_pretrained(
-            load_base(self.job.model), str(stage.adapter), is_trainable=True
-        )
+        network = self._network(stage)
         events = EventCallback(self.context, stream.tokens_per_step())
         checkpoints = Path(self.job.folder) / "checkpoints"
         trainer = self._trainer(network, stream, events, str(checkpoints))
         self._watch(trainer.model, self.context.receipts(stage.name, stream))
         trainer.train(resume_from_checkpoint=self.job.resume_from)
         return outcome(trainer, events, stage, self.job.settings)
+
+    def _network(self, stage: Stage) -> Any:
+        network = load_base(self.job.model)
+        if stage.adapter is None:
+            return train_in_place(network, self.job.settings.trained)
+        return PeftModel.from_pretrained(network, stage.adapter, is_trainable=True)
 
     def _trainer(
         self, network: Any, stream: WorkerStream, events: EventCallback, output: str
@@ -102,7 +107,7 @@ class TrlTrainer(FtTrainer):
 
     def _watch(self, network: Any, recorder: ReceiptRecorder) -> None:
         standard = self.job.settings.loss == "standard"
-        recorder.watch(network, loss_owner=network.get_base_model() if standard else None)
+        recorder.watch(network, loss_owner=base_model(network) if standard else None)
 
 
 class TrlEvaluator(SharedEvaluator):
