@@ -22,7 +22,8 @@ def test_show_has_every_field(ft, toy):
     assert list(dict.fromkeys(line["field"] for line in data["capabilities"])) == [*BACKEND_FIELDS]
     found = {(line["field"], line["value"]): line for line in data["capabilities"]}
     assert found["train.method", "lora"]["state"] == "exact"
-    assert found["train.method", "full"]["state"] == "not_yet"
+    assert found["train.method", "full"]["state"] == "unsupported"
+    assert found["train.method", "ia3"]["state"] == "not_yet"
     assert found["model.quantization", "none"]["state"] == "exact"
     assert found["train.lora.dora", None]["state"] == "unsupported"
     assert found["train.loss", "engine"]["state"] == "approximate"

@@ -38,10 +38,6 @@ accumulation = 2
 learning_rate = 1e-2
 warmup_ratio = 0.25
 
-[train.lora]
-rank = 4
-alpha = 8
-
 [evaluation]
 metrics = ["exact_match"]
 resamples = 20

@@ -112,9 +112,11 @@ def test_engines_train_the_same_to_the_bit(cells: Cells, one: str, other: str, m
     assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_all_stages(cells: Cells, backend: str):
-    cell = cells(backend)
+def test_all_stages(cells: Cells, backend: str, method: str):
+    whole = ('train.method="full"', 'export.formats=["merged"]')
+    cell = cells(backend, *(whole if method == "full" else ()))
     check_guarantees(cell)
     stages = cell.done.result.stages
     assert stages["after"]["rows"] == 3

@@ -167,3 +167,33 @@ def test_missing_sources(tmp_path: Path, source: str, message: str, hint: str) -
 def test_no_source_at_all(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no data source"):
         find_files([], base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("a.jsonl", '{"a": 1}\n{"b": {"a": 1, "a": 2}}\n{"a": 3}\n', 2),
+        ("a.json", '[{"a": 1},\n{"b": [{"a": 1, "a": 2}]},\n{"a": 3}]', 2),
+        ("b.json", '{"a": 1,\n"a": 2}', 1),
+        ("c.json", '{"rows": [{"a": 1},\n{"a": 1, "a": 2}, {"a": 3}]}', 2),
+    ],
+)
+def test_a_key_that_occurs_twice_is_told_and_reading_goes_on(
+    tmp_path: Path, name: str, text: str, line: int
+) -> None:
+    items = found(tmp_path / name, text.encode())
+    (problem,) = [item.problem for item in items if item.problem]
+    assert str(problem) == (
+        f"{name}:{line}: the key 'a' occurs twice in one object, so a value would be lost "
+        "(keep one of them)"
+    )
+    assert [item.record for item in items if item.record] == (
+        [] if name == "b.json" else [{"a": 1}, {"a": 3}]
+    )
+
+
+def test_a_column_that_occurs_twice(tmp_path: Path) -> None:
+    table = pa.table([pa.array(["x"]), pa.array(["y"])], names=["a", "a"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    problem = one_problem(tmp_path / "a.parquet", (tmp_path / "a.parquet").read_bytes())
+    assert "the column 'a' occurs twice" in problem

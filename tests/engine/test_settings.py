@@ -4,7 +4,13 @@ import math
 
 import pytest
 
-from ftcore.engine.settings import frozen_dtype, lora_settings, trainable_parameters
+from ftcore.engine.settings import (
+    frozen_dtype,
+    lora_settings,
+    trainable_parameters,
+    trained_names,
+)
+from ftcore.errors import RecipeError
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ def test_steps_and_epochs_come_from_the_order(toy):
 def test_nothing_is_left_open(toy):
     settings = toy.prepare().settings
     unset = {name for name in settings.__slots__ if getattr(settings, name) is None}
-    assert unset == {"eval_every", "patience", "save_every"}
+    assert unset == {"eval_every", "patience", "save_every", "neftune_alpha"}
 
 
 @pytest.mark.parametrize(
@@ -66,3 +72,33 @@ def test_parameters_of_dora_include_its_magnitudes(toy):
     dora = recipe.model_copy(update={"train": train})
     plain = trainable_parameters(recipe, prepared.facts)
     assert trainable_parameters(dora, prepared.facts) == plain + 2 * 4
+
+
+def in_place(recipe, method: str, layers: int = 2):
+    freeze = recipe.train.freeze.model_copy(update={"last_layers": layers})
+    changes = {"method": method, "freeze": freeze, "precision": "bf16"}
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update=changes)})
+
+
+def test_what_is_trained_without_an_adapter(toy):
+    prepared = toy.prepare()
+    recipe, facts = prepared.loaded.recipe, prepared.facts
+    assert trained_names(recipe, facts) == []
+    full, last = in_place(recipe, "full"), in_place(recipe, "freeze", 1)
+    assert trained_names(full, facts) == [""]
+    assert trainable_parameters(full, facts) == facts.parameters
+    assert trained_names(last, facts) == ["model.layers.1."]
+    assert trained_names(in_place(recipe, "freeze", 2), facts) == [
+        "model.layers.0.",
+        "model.layers.1.",
+    ]
+    # Two norms, four attention weights with two keys' and values' rows of four, three of the MLP.
+    assert trainable_parameters(last, facts) == 2 * 8 + 2 * 64 + 2 * 32 + 3 * 128
+    assert frozen_dtype(full) == frozen_dtype(last) == "float32"
+
+
+def test_more_layers_than_there_are(toy):
+    prepared = toy.prepare()
+    with pytest.raises(RecipeError, match="the model has 2 layers, fewer than") as caught:
+        trained_names(in_place(prepared.loaded.recipe, "freeze", 3), prepared.facts)
+    assert caught.value.code == "recipe.too-many-layers"

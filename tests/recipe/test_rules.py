@@ -59,7 +59,15 @@ def test_defaults_do_not_contradict_each_other():
             },
             "train.checkpoints.every_steps",
         ),
-        ({"train__method": "full", "train__lora__rank": 4}, "train.lora.rank"),
+        (
+            {"train__method": "full", "train__lora__rank": 4, "export__formats": ["merged"]},
+            "train.lora.rank",
+        ),
+        ({"train__method": "full"}, "export.formats"),
+        (
+            {"train__method": "freeze", "model__dtype": "bfloat16", "export__formats": []},
+            "model.dtype",
+        ),
         ({"train__freeze__last_layers": 4}, "train.freeze.last_layers"),
         ({"train__prompt__virtual_tokens": 4}, "train.prompt.virtual_tokens"),
         ({"data__split__validation": 0.5, "data__split__test": 0.5}, "data.split.test"),
@@ -108,7 +116,11 @@ def test_contradictions(settings, field):
         {"data__test": [], "data__split__test": 0.1},
         {"launch__processes": 2, "launch__strategy": "ddp"},
         {"accept_approximate": ["train.packing"]},
-        {"train__method": "freeze", "train__freeze__last_layers": 4},
+        {
+            "train__method": "freeze",
+            "train__freeze__last_layers": 4,
+            "export__formats": ["merged"],
+        },
     ],
 )
 def test_what_fits_together(settings):

@@ -9,14 +9,8 @@ from typing import IO, Any
 
 from ftcore.data.compression import damage_errors, open_bytes
 from ftcore.data.sources import DataFile, file_kind
+from ftcore.data.strict_json import DECODER, RepeatedKey
 from ftcore.errors import Problem
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
-
-
-DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 @dataclass(slots=True)
@@ -81,6 +75,8 @@ def read_json_line(raw: bytes, name: str, line: int) -> Found:
         return Found(line, problem=bad_utf8(name, line, error))
     except RecursionError:
         return Found(line, problem=_bad_json(name, line, "nested too deeply"))
+    except RepeatedKey as error:
+        return Found(line, problem=repeated_key(name, line, error))
     except ValueError as error:
         if not raw.strip():
             return Found(line, blank=True)
@@ -95,6 +91,11 @@ def what_json_says(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at column {error.colno}"
     return str(error)
+
+
+def repeated_key(name: str, line: int, error: RepeatedKey) -> Problem:
+    """Return the problem of an object that names a key twice."""
+    return Problem(str(error), file=name, line=line, fix="keep one of them", code="data.json")
 
 
 def not_an_object(name: str, line: int, value: object) -> Problem:

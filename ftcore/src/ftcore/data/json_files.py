@@ -6,7 +6,15 @@ import io
 import re
 from collections.abc import Iterator
 
-from ftcore.data.files import DECODER, Found, bad_utf8, iter_jsonl, not_an_object, what_json_says
+from ftcore.data.files import (
+    Found,
+    bad_utf8,
+    iter_jsonl,
+    not_an_object,
+    repeated_key,
+    what_json_says,
+)
+from ftcore.data.strict_json import DECODER, LENIENT, RepeatedKey
 from ftcore.errors import Problem
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -43,7 +51,7 @@ def iter_json(data: bytes, name: str) -> Iterator[Found]:
 def _object(text: str, start: int, name: str, data: bytes) -> Iterator[Found]:
     line = text.count("\n", 0, start) + 1
     try:
-        value, end = DECODER.raw_decode(text, start)
+        value, end = LENIENT.raw_decode(text, start)
     except RecursionError:
         yield Found(line, problem=_broken(name, line, "nested too deeply"))
         return
@@ -63,7 +71,33 @@ def _object(text: str, start: int, name: str, data: bytes) -> Iterator[Found]:
     elif len(value) > 1 and len(lists) == len(value):
         yield Found(line, problem=_several(name, line, lists))
     else:
-        yield Found(line, record=value)
+        yield _record(text, start, line, name)
+
+
+def _element(text: str, place: int, line: int, name: str) -> tuple[Found, int | None]:
+    """Return what is at ``place`` and where it ends; None where nobody can tell."""
+    try:
+        try:
+            value, end = DECODER.raw_decode(text, place)
+        except RepeatedKey as error:
+            _, end = LENIENT.raw_decode(text, place)
+            return Found(line, problem=repeated_key(name, line, error)), end
+    except RecursionError:
+        return Found(line, problem=_broken(name, line, "nested too deeply")), None
+    except ValueError as error:
+        return Found(line, problem=_syntax(name, error, line)), None
+    if isinstance(value, dict):
+        return Found(line, record=value), end
+    return Found(line, problem=not_an_object(name, line, value)), end
+
+
+def _record(text: str, place: int, line: int, name: str) -> Found:
+    """Return the object at ``place``, which is known to be one, unless it names a key twice."""
+    try:
+        value, _ = DECODER.raw_decode(text, place)
+    except RepeatedKey as error:
+        return Found(line, problem=repeated_key(name, line, error))
+    return Found(line, record=value)
 
 
 def _is_records(item: object) -> bool:
@@ -81,18 +115,10 @@ def _array(text: str, start: int, name: str, closing: str = "") -> Iterator[Foun
         return
     while True:
         line, counted = line + text.count("\n", counted, place), place
-        try:
-            value, end = DECODER.raw_decode(text, place)
-        except RecursionError:
-            yield Found(line, problem=_broken(name, line, "nested too deeply"))
+        found, end = _element(text, place, line, name)
+        yield found
+        if end is None:
             return
-        except ValueError as error:
-            yield Found(line, problem=_syntax(name, error, line))
-            return
-        if isinstance(value, dict):
-            yield Found(line, record=value)
-        else:
-            yield Found(line, problem=not_an_object(name, line, value))
         place = _skip(text, end)
         mark = text[place : place + 1]
         if mark == ",":

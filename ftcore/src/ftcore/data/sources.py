@@ -56,9 +56,7 @@ def file_kind(path: Path) -> str | None:
 
 def _files_of_source(name: str, *, base: Path) -> list[tuple[str, Path]]:
     if name.startswith(ADDRESSES):
-        from ftcore.data.remote import fetch
-
-        name = str(fetch(name))
+        return _remote(name)
     path = base / Path(name).expanduser()
     if path.is_dir():
         return _folder(name, path)
@@ -67,6 +65,16 @@ def _files_of_source(name: str, *, base: Path) -> list[tuple[str, Path]]:
     if any(char in name for char in "*?["):
         return _glob(name, base)
     raise _missing(name, path)
+
+
+def _remote(address: str) -> list[tuple[str, Path]]:
+    """Return what is behind an address; messages show the address, not the cache."""
+    from ftcore.data.remote import fetch
+
+    path = fetch(address)
+    if path.is_dir():
+        return _folder(address, path)
+    return [(address, _readable(path, address))]
 
 
 def _folder(name: str, path: Path) -> list[tuple[str, Path]]:
@@ -81,7 +89,7 @@ def _folder(name: str, path: Path) -> list[tuple[str, Path]]:
             hint=f"known: {_known()}",
             code="data.folder-empty",
         )
-    return [(str(Path(name) / item.relative_to(path)), item) for item in inside]
+    return [(f"{name.rstrip('/')}/{item.relative_to(path)}", item) for item in inside]
 
 
 def _glob(name: str, base: Path) -> list[tuple[str, Path]]:

@@ -64,6 +64,10 @@ def iter_parquet(file: DataFile) -> Iterator[Found]:
     number = 0
     try:
         with pq.ParquetFile(file.path) as table:
+            twice = _repeated(table.schema_arrow.names)
+            if twice:
+                yield Found(1, problem=_problem(file.name, 1, twice, "rename one"))
+                return
             for batch in table.iter_batches(batch_size=BATCH):
                 for record in batch.to_pylist():
                     number += 1
@@ -91,14 +95,19 @@ def _check_row(
     if any(map(_ESCAPED.search, cells)):
         return _problem(name, line, "the row is not UTF-8", _UTF8)
     if header is None:
-        twice = [column for column, count in Counter(cells).items() if count > 1]
+        twice = _repeated(cells)
         if twice:
-            return _problem(name, line, f"the column {twice[0]!r} occurs twice", "rename one")
+            return _problem(name, line, twice, "rename one")
     elif len(cells) != len(header):
         what = f"expected {len(header)} cells, found {len(cells)}"
         fix = f"quote cells that hold {delimiter!r} or line breaks"
         return _problem(name, line, what, fix)
     return None
+
+
+def _repeated(columns: list[str]) -> str | None:
+    twice = [column for column, count in Counter(columns).items() if count > 1]
+    return f"the column {twice[0]!r} occurs twice" if twice else None
 
 
 def _problem(name: str, line: int, what: str, fix: str) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,19 +141,26 @@ def write_used(run: RunFolder, prepared: Prepared, environment: Environment) -> 
 
 @contextmanager
 def recorded_end(run: RunFolder) -> Iterator[None]:
-    """Write into the manifest how the run ended when it does not finish."""
+    """Write into the manifest how a run ended that did not finish, and report what there is."""
     try:
         yield
     except (Stopped, KeyboardInterrupt):
-        run.update(state="interrupted")
+        _ended(run, state="interrupted")
         raise
     except FtError as error:
         state = "crashed" if error.code == "worker.crashed" else "failed"
-        run.update(state=state, error=error.to_json())
+        _ended(run, state=state, error=error.to_json())
         raise
     except BaseException as error:
-        run.update(state="failed", error={"error": type(error).__name__, "message": str(error)})
+        _ended(run, state="failed", error={"error": type(error).__name__, "message": str(error)})
         raise
+
+
+def _ended(run: RunFolder, **changes: Any) -> None:
+    run.update(**changes)
+    # What ended the run matters more than a report that cannot be written.
+    with suppress(FtError, OSError):
+        write_reports(run)
 
 
 def _work(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ftcore.data.formats.base import Record, RowProblem
+from ftcore.data.strict_json import DECODER
 from ftcore.rendering.messages import Message, Role
 
 ROLES: tuple[str, ...] = ("system", "user", "assistant", "tool")
@@ -69,7 +69,7 @@ def as_list(value: object, where: str) -> list[Any]:
         return value
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            parsed = json.loads(value)
+            parsed = DECODER.decode(value)
         except (ValueError, RecursionError) as error:
             raise RowProblem(
                 where, f"the text is not a JSON list: {error}", "write a JSON list"
