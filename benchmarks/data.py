@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 APART_ROWS = 10_000
+BATCH = 1000
 WORDS = """the library opens at nine in the morning and closes late students may borrow books for
 three weeks unless another reader waits a fee applies after that please ask our staff about rooms
 laptops printing and courses on Sundays only the reading hall is open your card is needed for every
@@ -101,9 +102,11 @@ def show(figures: dict[str, Any]) -> None:
     ours = figures["ft"]
     for path, found in figures.items():
         ratio = "" if path == "ft" else f"  ft is {ours['rows_s'] / found['rows_s']:.2f} x this"
+        busy = found.get("cpu_seconds", 0.0) / found["rows"] * 1e6
+        work = f", {busy:4.0f} us of processor a row" if busy else ""
         print(
             f"{path:5} {found['rows_s']:9,.0f} rows/s in {found['seconds']:7.1f} s, peak "
-            f"{found['peak_mib']:6,.0f} MiB{ratio}"
+            f"{found['peak_mib']:6,.0f} MiB{work}{ratio}"
         )
     tokens = ours["tokens"] / ours["rows"]
     print(f"{tokens:.0f} tokens a row; peak: resident memory of all processes, shared pages once")
@@ -165,7 +168,7 @@ def ft_path(file: Path, model: Path) -> dict[str, Any]:
 
     renderer = renderer_of(model)
     with tempfile.TemporaryDirectory(prefix="ft-benchmark-", dir=file.parent) as cache:
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), cpu_seconds()
         found = build_stream_from_files(
             str(file),
             renderer,
@@ -174,33 +177,39 @@ def ft_path(file: Path, model: Path) -> dict[str, Any]:
             options=FormatOptions(),
             cache=Path(cache),
         )
-        seconds = time.perf_counter() - begin
-        stream = found.stream
-        return {"rows": stream.rows("train"), "tokens": stream.tokens("train"), "seconds": seconds}
+        seconds, cpu = time.perf_counter() - begin, cpu_seconds() - cpu
+        rows, tokens = found.stream.rows("train"), found.stream.tokens("train")
+        return {"rows": rows, "tokens": tokens, "seconds": seconds, "cpu_seconds": cpu}
 
 
 def bare_path(file: Path, model: Path) -> dict[str, Any]:
     """Encode the rendered text, a thousand rows at a time; only `encode_batch` is timed."""
     renderer = renderer_of(model)
-    rows, seconds = 0, 0.0
+    rows, seconds, cpu = 0, 0.0, 0.0
     texts: list[str] = []
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             texts.append(renderer.template.render_data(json.loads(line)["messages"]))
-            if number % 1000 == 0:
-                seconds += encode(renderer.tokenizer, texts)
-                rows, texts = rows + len(texts), []
+            if number % BATCH == 0:
+                wall, busy = encode(renderer.tokenizer, texts)
+                rows, seconds, cpu, texts = rows + BATCH, seconds + wall, cpu + busy, []
     if texts:
-        seconds += encode(renderer.tokenizer, texts)
-    return {"rows": rows + len(texts), "seconds": seconds}
+        wall, busy = encode(renderer.tokenizer, texts)
+        rows, seconds, cpu = rows + len(texts), seconds + wall, cpu + busy
+    return {"rows": rows, "seconds": seconds, "cpu_seconds": cpu}
 
 
-def encode(tokenizer: Any, texts: list[str]) -> float:
-    """Return the seconds that one batch takes, its results thrown away."""
-    begin = time.perf_counter()
+def encode(tokenizer: Any, texts: list[str]) -> tuple[float, float]:
+    """Return the wall and processor seconds of one batch, its results thrown away."""
+    begin, cpu = time.perf_counter(), cpu_seconds()
     encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
     del encodings
-    return time.perf_counter() - begin
+    return time.perf_counter() - begin, cpu_seconds() - cpu
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process and of its children that have ended."""
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def apart(file: Path, model: Path) -> dict[str, float]:

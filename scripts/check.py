@@ -14,10 +14,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CODE = ["ftcore", "plugins", "tests", "benchmarks", "recipes", "scripts"]
 
+PLUGINS = ("llamafactory", "swift", "trl")
+
 LIGHT = {
     "ruff": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
-    "types": ["mypy", "ftcore/src", "plugins/ft-trl/src"],
+    "types": ["mypy", "ftcore/src", *(f"plugins/ft-{name}/src" for name in PLUGINS)],
     "imports": ["lint-imports", "--no-cache"],
     "tests": ["pytest", "-q"],
 }

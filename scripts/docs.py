@@ -15,7 +15,17 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs_parts import backends, commands, errors, formats, hooks, metrics, recipes
+from docs_parts import (
+    backends,
+    checks,
+    cleaning,
+    commands,
+    errors,
+    formats,
+    hooks,
+    metrics,
+    recipes,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -25,6 +35,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "capabilities": backends.capabilities,
     "metrics": metrics.reference,
     "formats": formats.reference,
+    "checks-refused": checks.refused,
+    "checks-odd": checks.odd,
+    "cleaning-steps": cleaning.reference,
     "exit-codes": errors.exit_codes,
     "error-codes": errors.codes,
     "hooks": hooks.reference,

@@ -70,7 +70,7 @@ def iter_jsonl(stream: IO[bytes], name: str, first_line: int = 1) -> Iterator[Fo
 def read_json_line(raw: bytes, name: str, line: int) -> Found:
     """Read one line of JSON; every way in which it can be broken is a problem with its place."""
     try:
-        value = DECODER.decode(str(raw, "utf-8"))
+        value = DECODER.decode(str(raw.rstrip(b"\r\n"), "utf-8"))
     except UnicodeDecodeError as error:
         return Found(line, problem=bad_utf8(name, line, error))
     except RecursionError:
