@@ -16,6 +16,7 @@ def test_the_plan_says_all_that_is_decided(plan):
     facts = plan_facts(plan)
     assert facts.title == "capitals with toy on cpu"
     assert [name for name, _ in facts.pairs] == [
+        "task",
         "model",
         "model from",
         "rows",

@@ -32,6 +32,8 @@ def plan_notes(plan: Plan) -> list[str]:
 
 
 def _inputs(plan: Plan) -> Iterator[Item]:
+    about = f": {plan.description}" if plan.description else ""
+    yield "task", f"{plan.task}{about}"
     model = plan.model
     size = millions(int(model["parameters"]))
     yield "model", f"{model['id']}: {model['architecture']}, {size} parameters, {model['dtype']}"

@@ -21,6 +21,8 @@ class Plan:
     """
 
     recipe: str
+    task: str
+    description: str
     profile: str | None
     backend: str
     model: dict[str, Any]

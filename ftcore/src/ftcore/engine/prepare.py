@@ -178,6 +178,8 @@ def make_plan(
     lengths = stream.lengths("train")
     return Plan(
         recipe=recipe.name,
+        task=recipe.task,
+        description=recipe.description,
         profile=loaded.profile,
         backend=spec.name,
         model=model_facts(model, facts, frozen_dtype(recipe)),
