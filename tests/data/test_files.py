@@ -78,7 +78,7 @@ DAMAGE: list[tuple[str, bytes, str]] = [
     (
         "a.jsonl",
         b'{"a": 1}\n{"a": \n{"a": 3}\n',
-        "a.jsonl:2: not valid JSON: Expecting value at column 1",
+        "a.jsonl:2: not valid JSON: Expecting value at column 7",
     ),
     ("a.jsonl", b'{"a": 1}\n[1]\n', "a.jsonl:2: expected an object, found a list"),
     ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}\n', "a.jsonl:2: not UTF-8: byte 0xff at byte 8"),
@@ -148,7 +148,6 @@ MISSING = [
     ("d/*.csv", "no file matches d/*.csv", "looked in"),
     ("empty", "the folder empty holds no file that can be read", ".jsonl"),
     ("notes.md", "notes.md is of no kind that can be read", ".parquet"),
-    ("ms://datasets/a/b", "not supported yet", "download"),
     ("hf://datasets/a", "not an address", "OWNER/NAME"),
 ]
 

@@ -167,8 +167,11 @@ class Renderer:
         data = [{"role": message.role, "content": message.content} for message in messages]
         text = ""
         try:
-            text = self.template.render_data(data)
-            turns = self._turns.find(text, data)
+            composed = self._turns.compose(data)
+            if composed is None:
+                text = self.template.render_data(data)
+                composed = text, self._turns.find(text, data)
+            text, turns = composed
             draft = self._close(text, turns, wanted, len(data) - 1)
         except DataError as error:
             return dropped("template", error.message, text)

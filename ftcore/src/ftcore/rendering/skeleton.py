@@ -52,8 +52,8 @@ class Skeleton:
         """Return the literal text that follows the slot with this number."""
         return self.slots[number + 1].before if number + 1 < len(self.slots) else self.end
 
-    def places(self, text: str, contents: Sequence[str]) -> list[tuple[int, int]] | None:
-        """Return each slot's (start, end) in ``text``; None where the text is not as predicted."""
+    def compose(self, contents: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+        """Return the text with these contents, and each slot's (start, end) in it."""
         parts: list[str] = []
         places: list[tuple[int, int]] = []
         position = 0
@@ -64,7 +64,12 @@ class Skeleton:
             position += len(content)
             parts += (slot.before, content)
         parts.append(self.end)
-        return places if "".join(parts) == text else None
+        return "".join(parts), places
+
+    def places(self, text: str, contents: Sequence[str]) -> list[tuple[int, int]] | None:
+        """Return each slot's (start, end) in ``text``; None where the text is not as predicted."""
+        predicted, places = self.compose(contents)
+        return places if predicted == text else None
 
 
 def mark(number: int) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ftcore.errors import DataError
 from ftcore.rendering.ending import Ending
+from ftcore.rendering.plainness import prints_contents_only
 from ftcore.rendering.skeleton import Skeleton, build_skeleton, mark
 from ftcore.rendering.template import ChatTemplate
 
@@ -42,6 +43,23 @@ class TurnFinder:
         self._template = template
         self._ending = ending
         self._plans: dict[tuple[str, ...], _Plan | None] = {}
+        self._plain = prints_contents_only(template.source)
+
+    def compose(self, data: Sequence[dict[str, str]]) -> tuple[str, list[Turn]] | None:
+        """Return the rendering and its turns without rendering; None where that is not proven.
+
+        It is for templates that only print contents, and for contents that are not blank.
+        """
+        if not self._plain:
+            return None
+        contents = [turn["content"] for turn in data]
+        if not all(content and not content.isspace() for content in contents):
+            return None
+        plan = self._plan(tuple([turn["role"] for turn in data]))
+        if plan is None:
+            return None
+        text, places = plan.skeleton.compose(contents)
+        return text, plan.turns_at(places)
 
     def find(self, text: str, data: Sequence[dict[str, str]]) -> list[Turn]:
         """Return the assistant turns of a rendering in order.
@@ -54,10 +72,7 @@ class TurnFinder:
         if plan is not None:
             places = plan.skeleton.places(text, [turn["content"] for turn in data])
             if places is not None:
-                return [
-                    Turn(message, places[slot][0], places[slot][1], places[slot][1] + tail)
-                    for message, slot, tail in plan.turns
-                ]
+                return plan.turns_at(places)
         return [
             self._locate(text, data, number)
             for number, role in enumerate(roles)
@@ -108,6 +123,13 @@ class _Plan:
     skeleton: Skeleton
     turns: tuple[tuple[int, int, int], ...]
     unprinted: tuple[int, ...]
+
+    def turns_at(self, places: Sequence[tuple[int, int]]) -> list[Turn]:
+        """Return the assistant turns where the slots lie at ``places``."""
+        return [
+            Turn(message, places[slot][0], places[slot][1], places[slot][1] + tail)
+            for message, slot, tail in self.turns
+        ]
 
     @classmethod
     def of(cls, skeleton: Skeleton, roles: Sequence[str], ending: Ending) -> _Plan:
