@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ RunState = Literal["preparing", "running", "finished", "failed", "interrupted", 
 UNFINISHED: tuple[RunState, ...] = ("preparing", "running")
 MANIFEST = "run.json"
 LOCK = ".lock"
-# Those who ask whether a run is held take its lock for an instant: its owner may wait for them.
+# Those who ask whether a run is held share its lock for an instant; an owner waits for them.
 LOCK_SECONDS = 2.0
+LOOKERS_SECONDS = 60.0
+_LOOK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +125,17 @@ class RunFolder:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path / LOCK, timeout=LOCK_SECONDS)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise RunLocked(
-                f"run {self.path.name} is in use by another process",
-                hint="wait for it, or stop the other `ft` command",
-            ) from error
+        give_up = time.monotonic() + LOOKERS_SECONDS
+        while not lock.is_locked:
+            try:
+                lock.acquire(poll_interval=0.005)
+            except Timeout as error:
+                # Only an owner keeps another owner out; those who look are waited for.
+                if self.is_locked() or time.monotonic() > give_up:
+                    raise RunLocked(
+                        f"run {self.path.name} is in use by another process",
+                        hint="wait for it, or stop the other `ft` command",
+                    ) from error
         try:
             yield
         finally:
@@ -138,15 +145,17 @@ class RunFolder:
         """Whether some process holds the run now; looks without writing anything."""
         import fcntl
 
-        try:
-            descriptor = os.open(self.path / LOCK, os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            # Shared, so that those who look do not see each other.
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(descriptor)
+        # One look at a time in a process: overlapping ones would leave an owner no gap.
+        with _LOOK:
+            try:
+                descriptor = os.open(self.path / LOCK, os.O_RDONLY)
+            except OSError:
+                return False
+            try:
+                # Shared, so that processes that look do not see each other.
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+            finally:
+                os.close(descriptor)
         return False
