@@ -1,30 +1,57 @@
-"""Runs the four recipes with several seeds: what they learnt, how fast, in how much memory.
+"""Runs recipes x backends x seeds as a user does: what was learnt, how fast, in how much memory.
 
-One resumable command: a finished (recipe, seed) is read from ``--out`` instead of run again.
+One resumable command: a finished cell is read from ``--out`` instead of run again, so it may be
+stopped at any time. ``--write FILE`` also writes the table, with the command, as Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import shlex
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 RECIPES = ("ner", "nl2sql", "handbook_qa", "persona")
 ROOT = Path(__file__).parents[1]
+HEAD = (
+    "| recipe | backend | seed | metric | before | 3 examples | after | after - before [95%] | "
+    "steps | training s | whole command s | peak MiB | receipts equal | merged equals adapter |"
+)
 
 
-def run_once(recipe: str, seed: int, backend: str, out: Path) -> dict[str, Any]:
-    """Run one recipe as a user does and return the figures of its run directory."""
-    kept = out / f"{recipe}-{backend}-{seed}.json"
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of the table."""
+
+    recipe: str
+    backend: str
+    seed: int
+    overrides: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the cell's files."""
+        mark = hashlib.sha256("\n".join(self.overrides).encode()).hexdigest()[:6]
+        return f"{self.recipe}-{self.backend}-{self.seed}" + (f"-{mark}" if self.overrides else "")
+
+
+def run_once(cell: Cell, out: Path) -> dict[str, Any]:
+    """Run one cell and return the figures of its run directory."""
+    kept = out / f"{cell.name}.json"
     if kept.exists():
         return dict(json.loads(kept.read_text(encoding="utf-8")))
-    runs = out / "runs" / f"{recipe}-{backend}-{seed}-{int(time.time())}"
-    command = [sys.executable, "-m", "ftcore", "run", str(ROOT / "recipes" / f"{recipe}.toml")]
-    command += ["--backend", backend, "--seed", str(seed), "--runs", str(runs), "--quiet"]
+    runs = out / "runs" / f"{cell.name}-{int(time.time())}"
+    command = [sys.executable, "-m", "ftcore", "run", str(ROOT / "recipes" / f"{cell.recipe}.toml")]
+    command += ["--backend", cell.backend, "--seed", str(cell.seed)]
+    command += [word for override in cell.overrides for word in ("--set", override)]
+    command += ["--runs", str(runs), "--quiet"]
     begin = time.monotonic()
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     seconds = time.monotonic() - begin
@@ -46,6 +73,7 @@ def figures(run: Path, seconds: float) -> dict[str, Any]:
         "stages": metrics["stages"],
         "slices": metrics["slices"],
         "receipts": receipts,
+        "exports": result["stages"].get("export", {}),
         "steps": result["stages"]["train"]["steps"],
         "train_seconds": result["stages"]["train"]["seconds"],
         "peak_memory_mib": result["stages"]["process"]["peak_memory_mib"],
@@ -53,22 +81,39 @@ def figures(run: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def row(recipe: str, seed: int, found: dict[str, Any]) -> str:
+def row(cell: Cell, found: dict[str, Any]) -> str:
     """Return one line of the table."""
     main = found["main"]
     stages, difference = main["stages"], main["differences"]["before"]
     shot = stages.get("few_shot", {}).get("value")
-    return (
-        f"| {recipe} | {seed} | {main['metric']} | {stages['before']['value']:.3f} | "
-        f"{'' if shot is None else f'{shot:.3f}'} | {stages['after']['value']:.3f} | "
-        f"+{difference['difference']:.3f} [{difference['low']:.3f}, {difference['high']:.3f}] | "
-        f"{found['steps']} | {found['train_seconds']:.0f} | {found['seconds']:.0f} | "
-        f"{found['peak_memory_mib']:.0f} | "
-        f"{found['receipts']['micro_batches']}/{found['receipts']['planned']} |"
-    )
+    merged = found["exports"].get("merged", {}).get("verified_prompts", {})
+    words = [
+        cell.recipe,
+        cell.backend,
+        str(cell.seed),
+        main["metric"],
+        f"{stages['before']['value']:.3f}",
+        "" if shot is None else f"{shot:.3f}",
+        f"{stages['after']['value']:.3f}",
+        f"+{difference['difference']:.3f} [{difference['low']:.3f}, {difference['high']:.3f}]",
+        str(found["steps"]),
+        f"{found['train_seconds']:.0f}",
+        f"{found['seconds']:.0f}",
+        f"{found['peak_memory_mib']:.0f}",
+        receipts(found["receipts"]),
+        f"{merged.get('equal', 0)}/{merged.get('compared', 0)}",
+    ]
+    return "| " + " | ".join(words) + " |"
 
 
-def slice_lines(recipe: str, seed: int, found: dict[str, Any]) -> list[str]:
+def receipts(found: dict[str, Any]) -> str:
+    """Return how many receipts there were, and of how many; validation after a plus sign."""
+    text = f"{found['micro_batches']}/{found['planned']}"
+    validation = found.get("validation_batches")
+    return f"{text} + {validation}" if validation else text
+
+
+def slice_lines(cell: Cell, found: dict[str, Any]) -> list[str]:
     """Return one line per slice field with the deciding metric after training."""
     metric = found["main"]["metric"]
     lines = []
@@ -79,7 +124,7 @@ def slice_lines(recipe: str, seed: int, found: dict[str, Any]) -> list[str]:
             for value, score in after.items()
             if score["value"] is not None
         )
-        lines.append(f"- {recipe}, seed {seed}, {metric} by {field}: {shown}")
+        lines.append(f"- {cell.name}, {metric} by {field}: {shown}")
     return lines
 
 
@@ -88,22 +133,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
-    parser.add_argument("--backend", default="trl")
+    parser.add_argument("--backends", nargs="+", default=["trl"])
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/learning"))
+    parser.add_argument("--write", type=Path, metavar="FILE", help="also write it as Markdown")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    print(
-        "| recipe | seed | metric | before | 3 examples | after | after - before [95%] | steps | "
-        "training s | whole command s | peak MiB | receipts equal |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
-    slices: list[str] = []
-    for recipe in arguments.recipes:
-        for seed in arguments.seeds:
-            found = run_once(recipe, seed, arguments.backend, arguments.out)
-            print(row(recipe, seed, found), flush=True)
-            slices += slice_lines(recipe, seed, found)
+    lines, slices = [HEAD, "|---" * (HEAD.count("|") - 1) + "|"], []
+    print("\n".join(lines))
+    for recipe, backend, seed in product(arguments.recipes, arguments.backends, arguments.seeds):
+        cell = Cell(recipe, backend, seed, tuple(arguments.set))
+        found = run_once(cell, arguments.out)
+        lines.append(row(cell, found))
+        slices += slice_lines(cell, found)
+        print(lines[-1], flush=True)
     print("\n" + "\n".join(slices))
+    if arguments.write:
+        words = ["python", "benchmarks/learning.py"]
+        hidden = {"--write", "--out"}
+        given = sys.argv[1:]
+        keep = [w for n, w in enumerate(given) if not {w, given[n - 1] if n else ""} & hidden]
+        command = shlex.join([*words, *keep])
+        text = "\n".join(
+            ["# Recipes and backends", "", f"Made by `{command}`.", "", *lines, "", *slices]
+        )
+        arguments.write.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
