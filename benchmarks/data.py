@@ -5,7 +5,7 @@
 Rows of about 150 tokens are written to a temporary folder; every path gets the same file, model and
 cores, one after the other, each in a process of its own:
 
-ft      read, structural checks, render, write: `build_stream_from_files`
+ft      read, structural checks, render, write: `build_stream`, as `ft run` calls it
 bare    `tokenizers.encode_batch` on the rendered text; reading and rendering are not timed
 map     `datasets`: load the JSON, `map` with `apply_chat_template`; no checks, no labels
 
@@ -163,20 +163,16 @@ def memory(root: Any) -> float:
 
 def ft_path(file: Path, model: Path) -> dict[str, Any]:
     """Build the stream from the file."""
-    from ftcore.data.file_stream import build_stream_from_files
     from ftcore.data.formats import FormatOptions
+    from ftcore.data.portion import open_portion
+    from ftcore.data.stream import build_stream
 
     renderer = renderer_of(model)
+    given = {"base": file.parent, "format": "messages", "options": FormatOptions()}
     with tempfile.TemporaryDirectory(prefix="ft-benchmark-", dir=file.parent) as cache:
         begin, cpu = time.perf_counter(), cpu_seconds()
-        found = build_stream_from_files(
-            str(file),
-            renderer,
-            base=file.parent,
-            format="messages",
-            options=FormatOptions(),
-            cache=Path(cache),
-        )
+        portion = open_portion("train", str(file), **given)  # type: ignore[arg-type]
+        found = build_stream([portion], renderer, cache=Path(cache))
         seconds, cpu = time.perf_counter() - begin, cpu_seconds() - cpu
         rows, tokens = found.stream.rows("train"), found.stream.tokens("train")
         return {"rows": rows, "tokens": tokens, "seconds": seconds, "cpu_seconds": cpu}

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from ftcore.data.formats import FormatOptions
+from ftcore.data.portion import Portion, open_portion
 from ftcore.data.rows import Row, Source, content_hash
+from ftcore.data.stored_stream import Stream
+from ftcore.data.stream import build_stream
+from ftcore.data.write import write_rows
 from ftcore.rendering.messages import Message
 from ftcore.rendering.renderer import Renderer, RenderOptions
 
@@ -60,5 +65,32 @@ def make_row() -> Callable[..., Row]:
     def make(question: str, answer: str, line: int = 1, **fields: Any) -> Row:
         messages = (Message("user", question), Message("assistant", answer))
         return Row(content_hash(messages), messages, Source("rows.jsonl", line), fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def open_rows() -> Callable[..., Portion]:
+    """A function that opens files of rows as a portion."""
+
+    def make(base: Path, *sources: Any, part: str = "train", format: str = "auto") -> Portion:
+        options = FormatOptions()
+        return open_portion(part, list(sources), base=base, format=format, options=options)
+
+    return make
+
+
+@pytest.fixture
+def build(tmp_path: Path, open_rows: Callable[..., Portion]) -> Callable[..., Stream]:
+    """A function that writes the rows of parts to files and builds their stream below tmp_path."""
+
+    def make(
+        parts: dict[str, list[Row]], renderer: Renderer, cache: Path = tmp_path, **options: Any
+    ) -> Stream:
+        portions = []
+        for part, rows in parts.items():
+            write_rows(rows, tmp_path / f"{part}.jsonl")
+            portions.append(open_rows(tmp_path, f"{part}.jsonl", part=part))
+        return build_stream(portions, renderer, cache=cache, **options).stream
 
     return make

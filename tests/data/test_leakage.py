@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftcore.data.leakage import TrainingIndex, find_leakage
+from ftcore.data.leakage import HeldOut, Leakage, prompt_text
+from ftcore.data.near_duplicates import NearIndex
+from ftcore.data.row_keys import RowKeys
 from ftcore.data.rows import Row, Source, content_hash
 from ftcore.rendering.messages import Message
 
 MakeRow = Callable[..., Row]
+
+
+def find_leakage(
+    train: list[Row], test: list[Row], *, group: str | None = None, near: float | None = None
+) -> Leakage:
+    index = None if near is None else NearIndex(near)
+    held_out = HeldOut(group, index)
+    for row in test:  # before the training rows, as rows that are split off may be
+        held_out.add(row)
+    for row in train:
+        if index is not None:
+            index.add(prompt_text(row), str(row.source))
+    return held_out.leakage(RowKeys(group, train))
 
 
 def test_rows_prompts_and_groups(make_row: Callable[..., Row]) -> None:
@@ -36,10 +51,7 @@ def test_near_prompts(make_row: MakeRow) -> None:
     question = "which of the cities by the river is the capital of the whole country"
     train = [make_row(f"{question}?", "Paris", 1), make_row("how old is it", "old", 2)]
     test = [make_row(f"{question}!", "Paris", 1), make_row("how old is it", "new", 2)]
-    leakage = TrainingIndex(near=0.85)
-    for row in train:
-        leakage.add(row)
-    found = leakage.find(test)
+    found = find_leakage(train, test, near=0.85)
     assert (found.same_row, found.same_prompt, found.near_prompt) == (0, 1, 1)
     assert "its prompt is nearly that of rows.jsonl:1 (similarity" in str(found.problems[0])
     assert find_leakage(train, test).near_prompt is None

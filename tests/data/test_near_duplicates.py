@@ -18,9 +18,9 @@ def test_the_nearest_is_named() -> None:
     assert index.find_or_add(TEXT, "a:1") is None
     assert index.find_or_add("who may borrow the laptops of the computing centre", "a:2") is None
     index.add(f"{TEXT} and monday", "a:3")
-    assert index.find(f"{TEXT} and  MONDAY") == "a:3 (similarity 1.00)"
-    assert index.find("something else altogether") is None
-    assert index.find("") is None
+    assert index.nearest(index.sketch(f"{TEXT} and  MONDAY")) == "a:3 (similarity 1.00)"
+    assert index.nearest(index.sketch("something else altogether")) is None
+    assert index.nearest(index.sketch("")) is None
 
 
 def test_the_system_prompt_does_not_count(make_row) -> None:

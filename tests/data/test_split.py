@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ftcore.data.rows import Row, Source, content_hash
-from ftcore.data.split import Split, SplitOptions, limit_rows, split_rows
-from ftcore.data.weights import apply_weights
+from ftcore.data.split import SplitOptions, limit_rows, require_parts
+from ftcore.data.weights import copies_of
 from ftcore.errors import DataError
 from ftcore.rendering.messages import Message
 
@@ -25,6 +27,24 @@ def rows_of(count: int, start: int = 0) -> list[Row]:
         fields = {"group": f"g{number % 17}", "kind": "odd" if number % 2 else "even"}
         rows.append(Row(content_hash(messages), messages, Source("f.jsonl", number + 1), fields))
     return rows
+
+
+@dataclass
+class Split:
+    train: list[Row] = field(default_factory=list)
+    validation: list[Row] = field(default_factory=list)
+    test: list[Row] = field(default_factory=list)
+
+
+def split_rows(rows: list[Row], **options: Any) -> Split:
+    split, chosen = Split(), SplitOptions(**options)
+    for row in rows:
+        getattr(split, chosen.part_of(row)).append(row)
+    return split
+
+
+def weighted(rows: list[Row], weights: dict[str, float]) -> list[Row]:
+    return [copy for row in rows for copy in copies_of(row, weights)]
 
 
 def parts_of(split: Split) -> dict[str, str]:
@@ -91,7 +111,8 @@ def test_what_cannot_be_split() -> None:
         split_rows(rows, validation=0.5, test=0.0, group="database")
     assert "'group', 'kind'" in str(caught.value.hint)
     with pytest.raises(DataError, match="leaves the validation part empty"):
-        split_rows(rows, validation=0.001, test=0.0)
+        require_parts(SplitOptions(validation=0.001), {"train": 5})
+    require_parts(SplitOptions(validation=0.2), {"train": 4, "validation": 1})
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
@@ -105,9 +126,9 @@ def test_a_larger_limit_takes_the_same_rows_and_more(one: int, two: int) -> None
 
 def test_weights_repeat_and_thin() -> None:
     rows = rows_of(1000)
-    heavy = apply_weights(rows, {"f.jsonl": 2.25})
+    heavy = weighted(rows, {"f.jsonl": 2.25})
     assert abs(len(heavy) / 1000 - 2.25) < 0.06
     assert len({row.row_id for row in heavy}) == len(heavy)
     assert [row.row_id for row in heavy[:2]] == [rows[0].row_id, f"{rows[0].row_id}+2"]
-    assert abs(len(apply_weights(rows, {"f.jsonl": 0.5})) / 1000 - 0.5) < 0.06
-    assert apply_weights(rows, {"other.jsonl": 3.0}) == rows
+    assert abs(len(weighted(rows, {"f.jsonl": 0.5})) / 1000 - 0.5) < 0.06
+    assert weighted(rows, {"other.jsonl": 3.0}) == rows

@@ -8,13 +8,17 @@ import pytest
 
 from ftcore.data.rows import Row, Source
 from ftcore.data.sources import DataFile
-from ftcore.data.weights import apply_weights, source_weights
+from ftcore.data.weights import copies_of, source_weights
 from ftcore.errors import DataError
 
 
 def rows_of(make_row, file: str, count: int) -> list[Row]:
     made = [make_row(f"{file} {n}", "a", n) for n in range(1, count + 1)]
     return [Row(row.row_id, row.messages, Source(file, row.source.line)) for row in made]
+
+
+def apply_weights(rows: list[Row], weights: dict[str, float], seed: int) -> list[Row]:
+    return [copy for row in rows for copy in copies_of(row, weights, seed)]
 
 
 def test_rows_are_repeated_and_thinned(make_row) -> None:

@@ -1,23 +1,33 @@
-"""A slow, independent account of ids and labels, and transformers' own ids for a hand check."""
+"""A slow, independent account of ids and labels, and transformers' own of ids and texts."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from ftcore.rendering.messages import Message
 
 SCRIPT = """
-import json, sys
+import functools, json, sys
 from transformers import AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+load = functools.cache(AutoTokenizer.from_pretrained)
 for line in sys.stdin:
-    ids = tokenizer.apply_chat_template(json.loads(line), tokenize=True, return_dict=False)
-    print(json.dumps(ids))
+    task = json.loads(line)
+    options = {"tokenize": task["tokenize"], "add_generation_prompt": task["prompt"]}
+    if task["tokenize"]:
+        options["return_dict"] = False
+    try:
+        said = load(task["folder"]).apply_chat_template(task["messages"], **options)
+    except Exception as error:
+        said = {"error": str(error)}
+    print("said " + json.dumps(said))
 """
 
 
@@ -71,23 +81,34 @@ def byte_level_pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
     ]
 
 
-def apply_chat_template_ids(
-    python: str, folder: Path, conversations: Sequence[Sequence[Message]]
-) -> list[list[int]]:
-    """Return the ids of transformers' ``apply_chat_template``, run by another interpreter.
+@dataclass(frozen=True)
+class Asked:
+    """One call of transformers' ``apply_chat_template``."""
 
-    ``python`` is one that has transformers, such as a backend environment's.
+    folder: Path
+    messages: Sequence[Message]
+    tokenize: bool = True
+    prompt: bool = False
+
+    def to_line(self) -> str:
+        """Return the call as one line of JSON."""
+        messages = [{"role": turn.role, "content": turn.content} for turn in self.messages]
+        return json.dumps({**vars(self), "folder": str(self.folder), "messages": messages}) + "\n"
+
+
+def apply_chat_template(python: str, asked: Sequence[Asked]) -> list[Any]:
+    """Return what transformers says to each call: ids, a text, or an object with its error.
+
+    ``python`` is an interpreter that has transformers, such as that of a backend's environment.
     """
-    lines = "".join(
-        json.dumps([{"role": turn.role, "content": turn.content} for turn in messages]) + "\n"
-        for messages in conversations
-    )
     done = subprocess.run(
-        [python, "-c", SCRIPT, str(folder)],
-        input=lines,
+        [python, "-c", SCRIPT],
+        input="".join(call.to_line() for call in asked),
         capture_output=True,
         text=True,
         check=True,
         encoding="utf-8",
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
     )
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    lines = done.stdout.split("\n")
+    return [json.loads(line.removeprefix("said ")) for line in lines if line.startswith("said ")]

@@ -62,6 +62,10 @@ class LeftOut:
         return Entry(*place, "dropped", self.reason, self.detail, 0, 0, 0)
 
 
+# A row on its way into a part, or one that the recipe takes out.
+Item = tuple[str, Row] | LeftOut
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts per part and status, per reason, and the first lost rows; tallies add up.

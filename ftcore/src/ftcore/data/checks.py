@@ -2,103 +2,55 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-import numpy as np
-
-from ftcore.data.account import Tally
+from ftcore.data.account import LeftOut
+from ftcore.data.check_report import SHOWN_PROBLEMS, CheckReport, Lengths
 from ftcore.data.formats import FormatOptions
-from ftcore.data.languages import LanguageGuess
-from ftcore.data.leakage import Leakage, TrainingIndex, prompt_key
-from ftcore.data.near_duplicates import NearIndex, row_text
-from ftcore.data.private import find_private
-from ftcore.data.read import Refused, RowReader, iter_rows, make_reader, read_rows
-from ftcore.data.render_chunk import CHUNK_ROWS, render_chunk
+from ftcore.data.look import LookFor, PartLook
+from ftcore.data.near_duplicates import NearIndex
+from ftcore.data.portion import Portion, open_portion
+from ftcore.data.read import Refused, RowReader
 from ftcore.data.rows import Row
-from ftcore.data.scripts import main_script
-from ftcore.data.sources import SourceSpec, find_files
-from ftcore.data.split import content_id
-from ftcore.data.write import ESCAPE
-from ftcore.errors import GateFailed, Problem
+from ftcore.data.shape import Shaper, Shaping
+from ftcore.data.sources import SourceSpec
+from ftcore.data.structure import ODD_CHARACTERS
+from ftcore.errors import DataError, Problem
 from ftcore.rendering.renderer import Renderer
 
-SHOWN_PROBLEMS = 20
+__all__ = ["SHOWN_PROBLEMS", "CheckReport", "Inspected", "Lengths", "LookFor", "check", "inspect"]
 
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """How long the rows are: smallest, median, 95th percentile, largest, and the sum."""
-
-    smallest: int
-    median: float
-    p95: float
-    largest: int
-    total: int
-
-    @classmethod
-    def of(cls, values: Sequence[int]) -> Lengths:
-        """Return the figures of ``values``; zeros where there are none."""
-        if not values:
-            return cls(0, 0.0, 0.0, 0, 0)
-        array = np.asarray(values)
-        median, p95 = np.percentile(array, (50, 95))
-        return cls(int(array.min()), float(median), float(p95), int(array.max()), int(array.sum()))
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(slots=True)
-class CheckReport:
-    """What the check found.
+class Inspected:
+    """The report of each part, and the test rows."""
 
-    ``problems`` refuse their row; ``warnings`` (duplicates, contradictions, odd characters,
-    leakage, secrets) do not. ``counts`` holds records, rows, refused, blank_lines, duplicates,
-    contradictions and the like. ``tokens`` and ``account`` are there when a renderer was given,
-    ``languages`` and ``near_duplicates`` when they were asked for.
+    parts: dict[str, CheckReport]
+    test: list[Row] = field(default_factory=list)
+
+
+def inspect(
+    portions: Mapping[str, Portion],
+    look_for: LookFor | None = None,
+    *,
+    shaping: Shaping | None = None,
+    renderer: Renderer | None = None,
+    sink: IO[str] | None = None,
+) -> Inspected:
+    """Stream all rows through every check, as training would see them.
+
+    ``portions`` are those called train, validation and test; the rows of the first are shaped
+    before they are looked at, so that each part has also what is split off for it. With
+    ``renderer``, lengths in tokens and what would be cut or dropped are reported as well. Every
+    problem and warning is written to ``sink``, one JSON object a line. Raises `DataError` when a
+    library for what is asked for is missing, or a cleaning step cannot work.
     """
-
-    format: str
-    why: str
-    counts: dict[str, int]
-    roles: dict[str, int]
-    scripts: dict[str, int]
-    languages: dict[str, int] | None
-    characters: Lengths
-    tokens: Lengths | None
-    account: Tally | None
-    leakage: Leakage | None
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether every record became a row."""
-        return not self.problems
-
-    def require(self) -> None:
-        """Raise `GateFailed` with the first problems unless the data is in order."""
-        if self.problems:
-            raise GateFailed(
-                f"{len(self.problems)} records cannot be used",
-                code="data.check",
-                problems=self.problems[:SHOWN_PROBLEMS],
-                details={"problems": len(self.problems)},
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain data."""
-        return {**asdict(self), "ok": self.ok}
-
-    def write_problems(self, path: Path) -> None:
-        """Write every problem and warning to ``path``, one JSON object per line."""
-        with path.open("w", encoding="utf-8", errors=ESCAPE) as out:
-            for level, items in (("problem", self.problems), ("warning", self.warnings)):
-                for item in items:
-                    line = json.dumps({"level": level, **asdict(item)}, ensure_ascii=False)
-                    out.write(line + "\n")
+    return _Inspection(portions, look_for or LookFor(), shaping or Shaping(), renderer, sink).run()
 
 
 def check(
@@ -110,146 +62,115 @@ def check(
     renderer: Renderer | None = None,
     test: str | Sequence[SourceSpec] | None = None,
     test_format: str | None = None,
-    group: str | None = None,
-    look_for_private: bool = True,
-    look_for_languages: bool = False,
-    near: float | None = None,
+    look_for: LookFor | None = None,
+    sink: IO[str] | None = None,
 ) -> CheckReport:
-    """Stream all rows of ``sources`` through every check; only digests and figures are held.
+    """Check rows without a recipe, and whether those of ``test`` leak from them; see `inspect`.
 
-    With ``renderer``, lengths in tokens and what would be cut or dropped are reported as well;
-    with ``test``, leakage from the training rows, by ``group`` (a field) too. ``near`` is the
-    similarity (0.5 to 1) from which on rows and prompts are nearly the same; None does not look
-    for it. Raises `DataError` for what `read_rows` raises it for, and when a library for what is
-    asked for is missing.
+    The report is that of ``sources``, with the problems of ``test`` and the leakage added. Raises
+    `DataError` also when a source is missing or its format undecided.
     """
-    options = options or FormatOptions()
-    held_out = (
-        None
-        if test is None
-        else read_rows(test, base=base, format=test_format or format, options=options)
-    )
-    reader, why = make_reader(find_files(sources, base=base), format=format, options=options)
-    look = _Look(
-        renderer,
-        private=look_for_private,
-        languages=LanguageGuess() if look_for_languages else None,
-        near=None if near is None else NearIndex(near),
-        index=None if held_out is None else TrainingIndex(group, near),
-    )
-    for item in iter_rows(sources, base=base, format=format, options=options, reader=reader):
-        if isinstance(item, Refused):
-            look.problems.append(item.problem)
-        else:
-            look.at(item)
-    look.flush()
-    leakage = None
-    if held_out is not None and look.index is not None:
-        look.problems.extend(held_out.problems)
-        leakage = look.index.find(held_out.rows)
-    return look.report(reader, why, leakage)
+    given = options or FormatOptions()
+    portions = {"train": open_portion("train", sources, base=base, format=format, options=given)}
+    if test is not None:
+        kind = test_format or format
+        portions["test"] = open_portion("test", test, base=base, format=kind, options=given)
+    found = inspect(portions, look_for, renderer=renderer, sink=sink)
+    report = found.parts["train"]
+    if test is not None:
+        held_out = found.parts["test"]
+        leakage = report.leakage = held_out.leakage
+        report.problems += held_out.problems
+        report.problem_count += held_out.problem_count
+        if leakage is not None:
+            report.warnings += leakage.problems
+            report.warning_count += len(leakage.problems)
+    return report
 
 
-class _Look:
-    """Collects figures row by row."""
+class _Inspection:
+    """One pass over the portions."""
 
     def __init__(
         self,
+        portions: Mapping[str, Portion],
+        look_for: LookFor,
+        shaping: Shaping,
         renderer: Renderer | None,
-        *,
-        private: bool,
-        languages: LanguageGuess | None,
-        near: NearIndex | None,
-        index: TrainingIndex | None,
+        sink: IO[str] | None,
     ) -> None:
-        self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
-        self.counts = {"duplicates": 0, "contradictions": 0, "private": 0}
-        if near is not None:
-            self.counts["near_duplicates"] = 0
-        self.languages: Counter[str] = Counter()
-        self.roles: Counter[str] = Counter()
-        self.scripts: Counter[str] = Counter()
-        self.characters: list[int] = []
-        self.tokens: list[int] = []
-        self.tally = Tally()
-        self.index = index
-        self._renderer = renderer
-        self._private, self._guess, self._near = private, languages, near
-        self._first: dict[str, str] = {}
-        self._answers: dict[bytes, tuple[str, str]] = {}
-        self._waiting: list[tuple[str, Row]] = []
+        self._portions, self._shaping = portions, shaping
+        self._readers = {name: portion.reader() for name, portion in portions.items()}
+        self._shaper = Shaper(shaping, portions["train"].quoting)
+        split = shaping.split
+        shares = {"validation": split.validation, "test": split.test}
+        names = [name for name in PARTS if name in portions or shares.get(name)]
+        prompts = None
+        if look_for.near is not None and len(names) > 1:
+            prompts = NearIndex(look_for.near)
+        self._looks = {name: PartLook(name, look_for, renderer, prompts, sink) for name in names}
+        self._test: list[Row] = []
 
-    def at(self, row: Row) -> None:
-        """Look at one row."""
-        text = "\n".join(message.content for message in row.messages)
-        self.characters.append(sum(len(message.content) for message in row.messages))
-        self.roles.update(message.role for message in row.messages)
-        self.scripts[main_script(text)] += 1
-        if self._guess is not None:
-            self.languages[self._guess.of(text)] += 1
-        self._compare(row)
-        what = find_private(text) if self._private else None
-        if what:
-            self.counts["private"] += 1
-            self._warn(row, f"the row holds what looks like {what}", "data.private", "check it")
-        if self.index is not None:
-            self.index.add(row)
-        if self._renderer is not None:
-            self._waiting.append(("train", row))
-            if len(self._waiting) == CHUNK_ROWS:
-                self.flush()
+    def run(self) -> Inspected:
+        """Look at every row, then at the rows of each part together."""
+        self._read_train()
+        for name in self._portions:
+            if name != "train":
+                for row in self._rows(name):
+                    self._look(name, row)
+        train = self._looks["train"].held_out.keys
+        reports = {}
+        for name, look in self._looks.items():
+            look.finish()
+            leakage = None if name == "train" else look.held_out.leakage(train)
+            for problem in leakage.problems if leakage else ():
+                look.warnings.add(problem)
+            reports[name] = self._report(name, look)
+            reports[name].leakage = leakage
+        return Inspected(reports, self._test)
 
-    def report(self, reader: RowReader, why: str, leakage: Leakage | None) -> CheckReport:
-        """Return everything that was seen."""
-        names = ("records", "rows", "refused", "blank_lines")
-        rendered = self._renderer is not None
-        return CheckReport(
-            format=reader.format.name,
-            why=why,
-            counts={**{name: reader.counts[name] for name in names}, **self.counts},
-            roles=dict(self.roles),
-            scripts=dict(self.scripts.most_common()),
-            languages=None if self._guess is None else dict(self.languages.most_common()),
-            characters=Lengths.of(self.characters),
-            tokens=Lengths.of(self.tokens) if rendered else None,
-            account=self.tally if rendered else None,
-            leakage=leakage,
-            problems=self.problems,
-            warnings=[*reader.warnings, *self.warnings, *(leakage.problems if leakage else ())],
-        )
+    def _read_train(self) -> None:
+        try:
+            for item in self._shaper.run(self._rows("train")):
+                if isinstance(item, LeftOut):
+                    self._looks["train"].left_out(item)
+                else:
+                    self._look(*item, odd=self._rechecks("train"))
+        except DataError as error:
+            if not str(error.code).startswith("data.split"):
+                raise
+            problem = Problem(error.message, fix=error.hint, code=error.code)
+            self._looks["train"].problems.add(problem)
 
-    def flush(self) -> None:
-        """Render the rows that wait for it."""
-        if self._renderer is None or not self._waiting:
-            return
-        chunk = render_chunk(self._renderer, self._waiting)
-        self.tally.merge(chunk.tally)
-        self.problems.extend(chunk.broken)
-        self.tokens.extend(json.loads(line)["tokens"] for line in chunk.lines)
-        self._waiting = []
+    def _look(self, part: str, row: Row, *, odd: bool = False) -> None:
+        self._looks[part].at(row, odd=odd)
+        if part == "test":
+            self._test.append(row)
 
-    def _compare(self, row: Row) -> None:
-        content = content_id(row)
-        first = self._first.setdefault(content, str(row.source))
-        if first != str(row.source):
-            self.counts["duplicates"] += 1
-            self._warn(row, f"the same row as {first}", "data.duplicate", "remove one of them")
-            return
-        if self._near is not None and (
-            near := self._near.find_or_add(row_text(row), str(row.source))
-        ):
-            self.counts["near_duplicates"] += 1
-            self._warn(row, f"nearly the same row as {near}", "data.near-duplicate", "keep one")
-        if row.is_document:
-            return
-        key = prompt_key(row, with_system=True)
-        answer, place = self._answers.setdefault(key, (content, str(row.source)))
-        if answer != content:
-            self.counts["contradictions"] += 1
-            what = f"another answer to the prompt of {place}"
-            self._warn(row, what, "data.contradiction", "keep the right answer")
+    def _rows(self, name: str) -> Iterator[Row]:
+        look, reader = self._looks[name], self._readers[name]
+        for item in self._portions[name].rows(reader):
+            if isinstance(item, Refused):
+                look.problems.add(item.problem)
+            self._take_warnings(name, reader)
+            if isinstance(item, Row):
+                yield item
+        self._take_warnings(name, reader)
 
-    def _warn(self, row: Row, what: str, code: str, fix: str) -> None:
-        source = row.source
-        self.warnings.append(Problem(what, source.file, source.line, None, fix, code))
+    def _take_warnings(self, name: str, reader: RowReader) -> None:
+        for warning in reader.take_warnings():
+            if warning.code != ODD_CHARACTERS or not self._rechecks(name):
+                self._looks[name].warnings.add(warning)
+
+    def _rechecks(self, name: str) -> bool:
+        """Whether odd characters are looked for after cleaning rather than in the files."""
+        return name == "train" and bool(self._shaping.steps)
+
+    def _report(self, name: str, look: PartLook) -> CheckReport:
+        own = self._portions.get(name)
+        counts = {}
+        if own is not None:
+            read = self._readers[name].counts
+            counts = {key: read[key] for key in ("records", "rows", "refused", "blank_lines")}
+        shaping = self._shaper.counts if name == "train" else []
+        return look.report(own or self._portions["train"], counts, shaping)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from ftcore.data.near_duplicates import NearIndex
+from ftcore.data.row_keys import RowKeys, find_in
 from ftcore.data.rows import Row
-from ftcore.data.split import content_id
 from ftcore.errors import Problem
 
 
@@ -31,62 +32,58 @@ class Leakage:
         return bool(self.problems)
 
 
-class TrainingIndex:
-    """Remembers training rows by digests and places, so that any number of them can pass.
+class HeldOut:
+    """The rows of one held-out part, as far as they are compared with the training rows.
 
-    ``near`` is the similarity from which on prompts are nearly the same (`NearIndex`); None does
-    not look for it.
+    ``near`` is the index of the training rows' prompts (`prompt_text`); it may fill up meanwhile.
     """
 
-    def __init__(self, group: str | None = None, near: float | None = None) -> None:
-        self._group = group
-        self._near = None if near is None else NearIndex(near)
-        self._rows: dict[str, str] = {}
-        self._prompts: dict[bytes, str] = {}
-        self._groups: dict[str, str] = {}
+    def __init__(self, group: str | None = None, near: NearIndex | None = None) -> None:
+        self.keys = RowKeys(group)
+        self._near = near
+        self._sketches: list[Any] = []
 
     def add(self, row: Row) -> None:
-        """Take in one training row."""
-        place = str(row.source)
-        self._rows.setdefault(content_id(row), place)
-        self._prompts.setdefault(prompt_key(row), place)
+        """Take in one held-out row."""
+        self.keys.add(row)
         if self._near is not None:
-            self._near.add(prompt_text(row), place)
-        if self._group and row.fields.get(self._group) is not None:
-            self._groups.setdefault(str(row.fields[self._group]), place)
+            self._sketches.append(self._near.sketch(prompt_text(row)))
 
-    def find(self, held_out: Iterable[Row]) -> Leakage:
-        """Look for every row of ``held_out`` among the training rows."""
+    def leakage(self, train: RowKeys) -> Leakage:
+        """Look for every row among the training rows; what is found is in the rows' order."""
+        twins = find_in(train.content, self.keys.content)
+        asked = find_in(train.prompt, self.keys.prompt)
         problems: list[Problem] = []
-        same_row = same_prompt = near_prompt = 0
-        shared: dict[str, Row] = {}
-        for row in held_out:
-            twin, asked = self._rows.get(content_id(row)), self._prompts.get(prompt_key(row))
-            if twin is not None:
-                same_row += 1
-                problems.append(_problem(row, f"the row is also in training ({twin})"))
-            elif asked is not None:
-                same_prompt += 1
-                problems.append(_problem(row, f"its prompt is also in training ({asked})"))
-            elif self._near is not None and (near := self._near.find(prompt_text(row))):
+        near_prompt = 0
+        suspects = (twins >= 0) | (asked >= 0) | (self._near is not None)
+        for number in np.flatnonzero(suspects).tolist():
+            if twins[number] >= 0:
+                what = f"the row is also in training ({_place(train, twins[number])})"
+            elif asked[number] >= 0:
+                what = f"its prompt is also in training ({_place(train, asked[number])})"
+            elif self._near is not None and (near := self._near.nearest(self._sketches[number])):
                 near_prompt += 1
-                problems.append(_problem(row, f"its prompt is nearly that of {near} in training"))
-            value = str(row.fields.get(self._group)) if self._group else ""
-            if value in self._groups:
-                shared.setdefault(value, row)
-        for value, row in shared.items():
-            what = f"{self._group} {value!r} is also in training ({self._groups[value]})"
-            problems.append(_problem(row, what, self._group))
-        looked = None if self._near is None else near_prompt
-        return Leakage(same_row, same_prompt, looked, len(shared), problems)
+                what = f"its prompt is nearly that of {near} in training"
+            else:
+                continue
+            problems.append(self._problem(number, what))
+        shared = [value for value in self.keys.groups if value in train.groups]
+        for value in shared:
+            where = _place(train, train.groups[value])
+            what = f"{train.group} {value!r} is also in training ({where})"
+            problems.append(self._problem(self.keys.groups[value], what, train.group))
+        return Leakage(
+            same_row=int((twins >= 0).sum()),
+            same_prompt=int(((asked >= 0) & (twins < 0)).sum()),
+            near_prompt=None if self._near is None else near_prompt,
+            same_group=len(shared),
+            problems=problems,
+        )
 
-
-def find_leakage(train: Iterable[Row], test: Sequence[Row], *, group: str | None = None) -> Leakage:
-    """Look for rows of ``test`` in ``train``; ``group`` names a field such as ``database``."""
-    index = TrainingIndex(group)
-    for row in train:
-        index.add(row)
-    return index.find(test)
+    def _problem(self, number: int, what: str, field_name: str | None = None) -> Problem:
+        file, line = self.keys.place(number)
+        fix = "remove it from one of the two"
+        return Problem(what, file, line, field_name, fix, "data.leakage")
 
 
 def prompt_text(row: Row) -> str:
@@ -95,26 +92,6 @@ def prompt_text(row: Row) -> str:
     return "\n".join(message.content for message in messages if message.role != "system")
 
 
-def prompt_key(row: Row, *, with_system: bool = False) -> bytes:
-    """Return 16 bytes that are equal for rows with one prompt, white space at the ends aside.
-
-    For leakage the system prompt does not count: the same question under another instruction is
-    known already. For contradictory answers it does (``with_system``).
-    """
-    state = hashlib.blake2b(digest_size=16)
-    for message in row.messages if row.is_document else row.prompt:
-        if with_system or message.role != "system":
-            text = f"{message.role}\0{message.content.strip()}\0"
-            state.update(text.encode("utf-8", "surrogatepass"))
-    return state.digest()
-
-
-def _problem(row: Row, what: str, field_name: str | None = None) -> Problem:
-    return Problem(
-        what,
-        file=row.source.file,
-        line=row.source.line,
-        field=field_name,
-        fix="remove it from one of the two",
-        code="data.leakage",
-    )
+def _place(keys: RowKeys, number: int) -> str:
+    file, line = keys.place(number)
+    return f"{file}:{line}"

@@ -11,6 +11,7 @@ from ftcore.errors import DataError
 PERMUTATIONS = 128
 GRAM = 5  # characters; long enough to tell topics apart, short enough for Chinese
 SEED = 1
+MOST_EXACT = 0.98  # of what 128 hashes can look for; what is found is compared exactly
 
 
 class NearIndex:
@@ -23,30 +24,29 @@ class NearIndex:
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
         self._library = _datasketch()
-        self._lsh: Any = self._library.MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+        self._lsh: Any = self._library.MinHashLSH(
+            threshold=min(threshold, MOST_EXACT), num_perm=PERMUTATIONS
+        )
         self._hashes: list[tuple[Any, str]] = []
 
     def find_or_add(self, text: str, place: str) -> str | None:
         """Return the place of an earlier text like ``text``; None after adding a new one."""
-        sketch = self._sketch(text)
-        found = self._nearest(sketch)
+        sketch = self.sketch(text)
+        found = self.nearest(sketch)
         if found is None:
             self._add(sketch, place)
         return found
 
     def add(self, text: str, place: str) -> None:
         """Take in a text without looking for one like it."""
-        self._add(self._sketch(text), place)
-
-    def find(self, text: str) -> str | None:
-        """Return the place and the similarity of the text most like ``text``, or None."""
-        return self._nearest(self._sketch(text))
+        self._add(self.sketch(text), place)
 
     def _add(self, sketch: Any, place: str) -> None:
         self._lsh.insert(len(self._hashes), sketch)
         self._hashes.append((sketch, place))
 
-    def _nearest(self, sketch: Any) -> str | None:
+    def nearest(self, sketch: Any) -> str | None:
+        """Return the place and the similarity of the text most like a sketched one, or None."""
         best, where = 0.0, None
         for number in sorted(self._lsh.query(sketch)):
             other, place = self._hashes[number]
@@ -55,7 +55,8 @@ class NearIndex:
                 best, where = similarity, place
         return f"{where} (similarity {best:.2f})" if best >= self._threshold else None
 
-    def _sketch(self, text: str) -> Any:
+    def sketch(self, text: str) -> Any:
+        """Return what `nearest` looks for."""
         words = " ".join(text.lower().split())
         grams = {words[start : start + GRAM] for start in range(max(1, len(words) - GRAM + 1))}
         sketch = self._library.MinHash(num_perm=PERMUTATIONS, seed=SEED, hashfunc=zlib.crc32)

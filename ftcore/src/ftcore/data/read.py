@@ -12,7 +12,7 @@ from typing import Any
 from ftcore.data.files import Found, iter_file
 from ftcore.data.formats import Format, FormatOptions, RowProblem, detect_format, get_format
 from ftcore.data.formats.base import rename_columns
-from ftcore.data.rows import Row, Source, content_hash
+from ftcore.data.rows import CopyNumbers, Row, Source, content_hash
 from ftcore.data.sources import DataFile, SourceSpec, find_files
 from ftcore.data.structure import ODD_CHARACTERS, check_characters, check_structure
 from ftcore.data.weights import source_weights
@@ -20,6 +20,7 @@ from ftcore.errors import DataError, Problem
 
 DETECT_FROM = 100  # records that `auto` looks at
 SHOWN_PROBLEMS = 20
+KEPT_PROBLEMS = 10_000  # beyond these only their number is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ class RowReader:
         self.counts["rows"] += 1
         return Row(content_hash(messages), messages, Source(name, found.line), fields)
 
+    def take_warnings(self) -> list[Problem]:
+        """Return the warnings since the last time."""
+        taken, self.warnings = self.warnings, []
+        return taken
+
     def warn(self, warning: Problem) -> None:
         """Note what is odd but refuses nothing."""
         self.counts["warnings"] += 1
@@ -124,13 +130,18 @@ def iter_rows(
     files = find_files(sources, base=base)
     if reader is None:
         reader, _ = make_reader(files, format=format, options=options)
-    seen: dict[str, int] = {}
+    yield from rows_of(files, reader)
+
+
+def rows_of(files: Sequence[DataFile], reader: RowReader) -> Iterator[Row | Refused]:
+    """Yield a `Row` or a `Refused` for every record of ``files``; see `iter_rows`."""
+    copies = CopyNumbers()
     for file in files:
         before = reader.counts["records"]
         for found in iter_file(file):
             item = reader.convert(found, file.name)
             if isinstance(item, Row):
-                yield number_copy(item, seen)
+                yield copies.numbered(item)
             elif item is not None:
                 yield item
         if reader.counts["records"] == before:
@@ -151,9 +162,14 @@ def read_rows(
     """
     files = find_files(sources, base=base)
     reader, why = make_reader(files, format=format, options=options)
+    return read_all(files, reader, why)
+
+
+def read_all(files: Sequence[DataFile], reader: RowReader, why: str) -> ReadReport:
+    """Read every record of ``files``; see `read_rows`."""
     rows: list[Row] = []
     problems: list[Problem] = []
-    for item in iter_rows(sources, base=base, format=format, options=options, reader=reader):
+    for item in rows_of(files, reader):
         if isinstance(item, Row):
             rows.append(item)
         else:
@@ -184,12 +200,13 @@ def make_reader(
     return RowReader(get_format(name), options), why
 
 
-def number_copy(row: Row, seen: dict[str, int]) -> Row:
-    """Give a later copy of a content its number: ``<hash>-2``, ``<hash>-3``, ..."""
-    count = seen[row.row_id] = seen.get(row.row_id, 0) + 1
-    if count == 1:
-        return row
-    return Row(f"{row.row_id}-{count}", row.messages, row.source, row.fields)
+def odd_characters(row: Row) -> list[Problem]:
+    """Return a warning where a row holds odd characters, such as control characters."""
+    source = row.source
+    return [
+        Problem(what, source.file, source.line, where, fix, ODD_CHARACTERS)
+        for where, what, fix in check_characters(row.messages)[:1]
+    ]
 
 
 def empty_file(name: str) -> Problem:
@@ -202,12 +219,14 @@ def require(report: ReadReport) -> list[Row]:
     if report.problems:
         raise problems_error(report.problems, report.counts["refused"], report.counts["records"])
     if not report.rows:
-        raise DataError(
-            "the data has no row",
-            hint="looked in " + ", ".join(file.name for file in report.files),
-            code="data.empty",
-        )
+        raise no_rows(report.files)
     return report.rows
+
+
+def no_rows(files: Sequence[DataFile]) -> DataError:
+    """Return the error for files that hold no row at all."""
+    names = ", ".join(file.name for file in files)
+    return DataError("the data has no row", hint=f"looked in {names}", code="data.empty")
 
 
 def problems_error(problems: Sequence[Problem], refused: int, records: int) -> DataError:

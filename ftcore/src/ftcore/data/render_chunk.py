@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ from ftcore.rendering.rendered import Rendered
 from ftcore.rendering.renderer import Renderer
 
 CHUNK_ROWS = 1000
+Renderable = tuple[str, Row] | Entry
 
 
 @dataclass(slots=True)
@@ -32,14 +34,24 @@ class Chunk:
     broken: list[Problem] = field(default_factory=list)
 
 
-def render_chunk(renderer: Renderer, rows: Sequence[tuple[str, Row]]) -> Chunk:
-    """Render ``(part, row)`` pairs; rows keep their order within each part."""
-    results = renderer.render_many([row.messages for _, row in rows])
+def render_chunk(renderer: Renderer, items: Sequence[Renderable]) -> Chunk:
+    """Render ``(part, row)`` pairs; rows keep their order within each part.
+
+    Entries among them are of rows that the recipe leaves out: they are only accounted for.
+    """
+    rows = [item[1].messages for item in items if isinstance(item, tuple)]
+    results = iter(renderer.render_many(rows))
     tally = Tally()
     lines: list[str] = []
     kept: dict[str, list[Rendered]] = {}
     broken: list[Problem] = []
-    for (part, row), result in zip(rows, results, strict=True):
+    for item in items:
+        if isinstance(item, Entry):
+            tally.add_asked(item)
+            lines.append(item.to_line())
+            continue
+        part, row = item
+        result = next(results)
         entry = _entry(part, row, result)
         tally.add(entry)
         lines.append(entry.to_line())
@@ -50,27 +62,10 @@ def render_chunk(renderer: Renderer, rows: Sequence[tuple[str, Row]]) -> Chunk:
     return Chunk({part: _pack(items) for part, items in kept.items()}, lines, tally, broken)
 
 
-def asked_chunk(left_out: Iterable[Entry]) -> Chunk:
-    """Return a chunk without tokens: the entries of rows that the recipe asked to leave out."""
-    tally = Tally()
-    lines = []
-    for entry in left_out:
-        tally.add_asked(entry)
-        lines.append(entry.to_line())
-    return Chunk({}, lines, tally)
-
-
-def chunks_of(
-    rows: Iterable[tuple[str, Row]], size: int = CHUNK_ROWS
-) -> Iterable[list[tuple[str, Row]]]:
-    """Cut ``(part, row)`` pairs into lists of ``size``."""
-    chunk: list[tuple[str, Row]] = []
-    for pair in rows:
-        chunk.append(pair)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
+def chunks_of(items: Iterable[Renderable], size: int = CHUNK_ROWS) -> Iterator[list[Renderable]]:
+    """Cut items into lists of ``size``."""
+    rest = iter(items)
+    while chunk := list(itertools.islice(rest, size)):
         yield chunk
 
 

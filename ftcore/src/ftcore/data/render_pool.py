@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
-from ftcore.data.render_chunk import Chunk, render_chunk
-from ftcore.data.rows import Row
+from ftcore.data.render_chunk import Chunk, Renderable, render_chunk
 from ftcore.errors import FtError, MachineError
 from ftcore.rendering.renderer import Renderer
 
@@ -33,40 +32,15 @@ _START = (
 )
 
 
-def worker_state(renderer: Renderer) -> tuple[bytes, str, dict[str, str], Any]:
-    """Return what another process needs to build the same renderer."""
-    template = renderer.template
-    tokenizer = pickle.dumps(renderer.tokenizer)
-    return tokenizer, template.source, template.special_tokens, renderer.options
-
-
-def build_renderer(state: tuple[bytes, str, dict[str, str], Any]) -> Renderer:
-    """Build the renderer that `worker_state` describes."""
-    from ftcore.rendering.template import ChatTemplate
-
-    tokenizer, source, special_tokens, options = state
-    return Renderer(pickle.loads(tokenizer), ChatTemplate(source, special_tokens), options)
-
-
-def render_parallel(
-    renderer: Renderer, tasks: Iterable[list[tuple[str, Row]]], processes: int | None = None
-) -> Iterator[Chunk]:
-    """Render chunks of rows in ``processes`` (default: as many as cores), in order."""
-    return run_parallel(RenderTask(worker_state(renderer)), tasks, processes)
-
-
 class RenderTask:
-    """Renders chunks; builds its renderer when it first runs, in whichever process that is."""
+    """Renders chunks, in whichever process it runs."""
 
-    def __init__(self, state: tuple[bytes, str, dict[str, str], Any]) -> None:
-        self._state = state
-        self._renderer: Renderer | None = None
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
 
-    def __call__(self, rows: list[tuple[str, Row]]) -> Chunk:
+    def __call__(self, items: list[Renderable]) -> Chunk:
         """Render one chunk."""
-        if self._renderer is None:
-            self._renderer = build_renderer(self._state)
-        return render_chunk(self._renderer, rows)
+        return render_chunk(self._renderer, items)
 
 
 def run_parallel(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftcore.rendering.messages import Message
@@ -52,6 +52,40 @@ class Row:
     def prompt(self) -> tuple[Message, ...]:
         """The conversation without its last assistant turn."""
         return self.messages[:-1] if self.messages[-1].role == "assistant" else self.messages
+
+
+class CopyNumbers:
+    """Gives later copies of one content their number: ``<hash>-2``, ``<hash>-3``, ..."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()  # numbers, not texts: a million of them fit into 70 MiB
+        self._copies: dict[int, int] = {}
+
+    def suffix(self, content: int) -> str:
+        """Return what a row of this content id gets behind it; nothing for the first one."""
+        if content not in self._seen:
+            self._seen.add(content)
+            return ""
+        count = self._copies[content] = self._copies.get(content, 1) + 1
+        return f"-{count}"
+
+    def suffixes(self, contents: Sequence[int]) -> list[str] | None:
+        """Return the suffix of each content; None where none has one."""
+        fresh = set(contents)
+        if len(fresh) == len(contents) and self._seen.isdisjoint(fresh):
+            self._seen |= fresh
+            return None
+        return [self.suffix(content) for content in contents]
+
+    def numbered(self, row: Row) -> Row:
+        """Return a row with the number of its copy; its id is the content's hash so far."""
+        suffix = self.suffix(int(row.row_id, 16))
+        return replace(row, row_id=f"{row.row_id}{suffix}") if suffix else row
+
+
+def content_id(row: Row) -> str:
+    """Return the row's content hash, the same for all copies of one content."""
+    return row.row_id[:16]
 
 
 def content_hash(messages: tuple[Message, ...]) -> str:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ftcore.data.rows import Row
+from ftcore.data.rows import Row, content_id
 from ftcore.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
 class SplitOptions:
-    """Shares of the held-out parts (0 to below 1), and what decides; see ``[data.split]``."""
+    """Shares of the held-out parts (0 to below 1), and what decides; see ``[data.split]``.
+
+    A row's part depends on the hash of (seed, content), or of (seed, group value), alone: rows
+    added later move no other row, and copies of one content stay together. The price: shares hold
+    in expectation, not exactly (100 rows at 0.1 give 10 +- 3). ``stratify`` draws within each
+    value of a field: every stratum has the same expected share, again not an exact one, since an
+    exact share would need to know the other rows. Raises `DataError` for shares that leave
+    nothing for training.
+    """
 
     validation: float = 0.0
     test: float = 0.0
@@ -20,8 +28,19 @@ class SplitOptions:
     stratify: str | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
+            raise DataError(
+                f"data.split: validation {self.validation:g} and test {self.test:g} leave nothing "
+                "for training",
+                code="data.split.shares",
+            )
+
     def part_of(self, row: Row) -> str:
-        """Return "train", "validation" or "test" for one row; raises `DataError`."""
+        """Return "train", "validation" or "test" for one row.
+
+        Raises `DataError` with the row's place where it lacks the field that decides.
+        """
         if not self.validation and not self.test:
             return "train"
         place = unit_hash("split", self.seed, self._key(row))
@@ -37,50 +56,20 @@ class SplitOptions:
         return f"row\0{stratum}{content_id(row)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The parts of a set of rows, each in the order in which the rows came."""
+def require_parts(options: SplitOptions, counts: Mapping[str, int]) -> None:
+    """Raise `DataError` when a part came out empty although a share was asked for.
 
-    train: list[Row]
-    validation: list[Row]
-    test: list[Row]
-
-
-def split_rows(
-    rows: Sequence[Row],
-    *,
-    validation: float,
-    test: float,
-    group: str | None = None,
-    stratify: str | None = None,
-    seed: int = 0,
-) -> Split:
-    """Divide rows by the hash of (seed, content), or of (seed, group value).
-
-    A row's part depends on nothing but itself, so rows added later move no other row, and copies
-    of one content stay together. The price: shares hold in expectation, not exactly (100 rows at
-    0.1 give 10 +- 3). ``stratify`` draws within each value of a field: every stratum has the same
-    expected share, again not an exact one, since an exact share would need to know the other rows.
-    Raises `DataError` for impossible shares, a field that a row lacks, or a part that comes out
-    empty although a share was asked for.
+    ``counts`` are the rows of each part.
     """
-    if min(validation, test) < 0 or validation + test >= 1:
-        raise DataError(
-            f"data.split: validation {validation:g} and test {test:g} leave nothing for training",
-            code="data.split.shares",
-        )
-    options = SplitOptions(validation, test, group, stratify, seed)
-    parts: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
-    for row in rows:
-        parts[options.part_of(row)].append(row)
-    for name, share in (("train", 1.0), ("validation", validation), ("test", test)):
-        if share and rows and not parts[name]:
+    rows = sum(counts.values())
+    shares = (("train", 1.0), ("validation", options.validation), ("test", options.test))
+    for name, share in shares:
+        if share and rows and not counts.get(name):
             raise DataError(
-                f"data.split leaves the {name} part empty ({len(rows)} rows, share {share:g})",
+                f"data.split leaves the {name} part empty ({rows} rows, share {share:g})",
                 hint="use a larger share, more rows, another data.split.seed, or separate files",
                 code="data.split.empty",
             )
-    return Split(parts["train"], parts["validation"], parts["test"])
 
 
 def limit_rows(rows: Sequence[Row], n: int | None, seed: int = 0) -> list[Row]:
@@ -99,11 +88,6 @@ def unit_hash(purpose: str, seed: int, key: str) -> float:
     data = f"{purpose}\0{seed}\0{key}".encode("utf-8", "surrogatepass")
     number = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
     return (number >> 11) / (1 << 53)
-
-
-def content_id(row: Row) -> str:
-    """Return the row's content hash, the same for all copies of one content."""
-    return row.row_id[:16]
 
 
 def field_value(row: Row, name: str) -> str:

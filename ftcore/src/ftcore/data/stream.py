@@ -1,4 +1,8 @@
-"""Building the stream: rows rendered, written beside the final place, renamed into it."""
+"""Building the stream: rows rendered in one pass, written beside the final place, renamed into it.
+
+A stream is named by the hash of its content. What went in has a key of its own, under which a
+record says which stream came of it: the same input is neither read nor tokenised again.
+"""
 
 from __future__ import annotations
 
@@ -6,136 +10,165 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ftcore.data.account import Entry, Tally
+from ftcore.cache import locked
+from ftcore.data.account import Tally
 from ftcore.data.arrow_folder import PartWriter
-from ftcore.data.render_chunk import Chunk, asked_chunk, chunks_of, render_chunk
+from ftcore.data.input_record import InputRecord, input_key
+from ftcore.data.one_pass import Found, OnePass
+from ftcore.data.portion import Portion
+from ftcore.data.render_chunk import Chunk
 from ftcore.data.rows import Row
+from ftcore.data.shape import Shaping
 from ftcore.data.stored_stream import ROWS_FILE, STREAM_FILE, STREAM_VERSION, Stream
 from ftcore.data.write import ESCAPE
 from ftcore.errors import DataError, Problem
 from ftcore.rendering.renderer import Renderer
 
-__all__ = ["Stream", "build_stream", "find_or_write", "stream_key"]
-
-PARALLEL_FROM = 20_000  # rows; below, starting processes costs more than it saves
+PARTS = ("train", "validation")
 SHOWN_PROBLEMS = 20
 
 Notify = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The stream, and what was found on the way."""
+
+    stream: Stream
+    found: Found
+
+
 def build_stream(
-    parts: Mapping[str, Sequence[Row]],
+    portions: Sequence[Portion],
     renderer: Renderer,
     *,
+    shaping: Shaping | None = None,
+    test: Sequence[Row] = (),
     cache: Path,
-    key_extra: str = "",
-    left_out: Sequence[Entry] = (),
     notify: Notify | None = None,
-) -> Stream:
-    """Render the rows of each part ("train", "validation") into a stream folder under ``cache``.
+    processes: int | None = None,
+) -> Built:
+    """Read, check, shape, render and write the rows of ``portions`` ("train", "validation").
 
-    A stream of the same rows, renderer and ``key_extra`` is reused without tokenising.
-    ``left_out`` are rows that the recipe took out beforehand; they are only accounted for. Raises
-    `DataError` for rows that cannot be rendered, and for overlong rows under
-    ``overlong = "error"``.
+    ``shaping`` says what becomes of the training portion; ``test`` are the rows that it is compared
+    with. Nothing is read again where all of this, the files' bytes included, is as it was before.
+    Raises `DataError` for what `OnePass` raises it for, rows that cannot be rendered, and overlong
+    rows under ``overlong = "error"``.
     """
     tell = notify or (lambda text: None)
-    key = stream_key(parts, renderer, key_extra, left_out)
-    total = sum(map(len, parts.values()))
-
-    def chunks() -> Iterator[Chunk]:
-        yield asked_chunk(left_out)
-        yield from rendered()
-
-    def rendered() -> Iterator[Chunk]:
-        pairs = chunks_of((part, row) for part, rows in parts.items() for row in rows)
-        if total >= PARALLEL_FROM:
-            from ftcore.data.render_pool import render_parallel
-
-            return render_parallel(renderer, pairs)
-        return (render_chunk(renderer, chunk) for chunk in pairs)
-
-    return find_or_write(key, list(parts), renderer, chunks, cache=cache, tell=tell, total=total)
-
-
-def find_or_write(
-    key: str,
-    parts: Sequence[str],
-    renderer: Renderer,
-    chunks: Callable[[], Iterable[Chunk]],
-    *,
-    cache: Path,
-    tell: Notify,
-    total: int | None,
-    extra_files: Callable[[Path], None] | None = None,
-) -> Stream:
-    """Return the stream called ``key``, writing it from ``chunks()`` unless it is there.
-
-    ``extra_files`` may write more files into the folder before it is sealed. Two processes that
-    want one stream wait for each other; the folder appears whole or not at all.
-    """
-    from filelock import FileLock
-
+    shaping = shaping or Shaping()
     home = cache / "streams"
+    key = input_key(portions, shaping, renderer, test)
+    record = InputRecord(home / ".inputs" / f"{key}.jsonl")
+    with locked(home / f".{key[:32]}.lock", purpose="rendering the rows", notify=notify):
+        built = _again(record, home)
+        if built is not None:
+            tell(f"stream {built.stream.hash[:12]}: reused, nothing to tokenise")
+            return built
+        tell("reading and rendering the rows")
+        one_pass = OnePass(portions, shaping, renderer, test=test, processes=processes)
+        stream = write_stream(one_pass.chunks(), renderer, home)
+        record.write(stream.hash, one_pass.found)
+    return Built(stream, one_pass.found)
+
+
+def _again(record: InputRecord, home: Path) -> Built | None:
+    known = record.read()
+    if known is None:
+        return None
+    name, found = known
+    try:
+        return Built(Stream.load(home / name), found)
+    except DataError:
+        return None
+
+
+def write_stream(chunks: Iterable[Chunk], renderer: Renderer, home: Path) -> Stream:
+    """Write a stream from rendered chunks; its folder in ``home`` appears whole or not at all."""
     home.mkdir(parents=True, exist_ok=True)
-    folder = home / key
-    with FileLock(home / f".{key}.lock"):
-        present = _usable(folder)
-        if present is not None:
-            tell(f"stream {key[:12]}: reused, nothing to tokenise")
-            return present
-        tell(f"stream {key[:12]}: rendering {'the' if total is None else total} rows")
-        temporary = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=home))
-        try:
-            totals, tally = write_parts(temporary, key, parts, renderer, chunks())
-            if extra_files:
-                extra_files(temporary)
-            seal(temporary, key, renderer, totals, tally)
-            if folder.exists():
-                shutil.rmtree(folder)
-            temporary.rename(folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    temporary = Path(tempfile.mkdtemp(prefix=".stream-", dir=home))
+    try:
+        name = _write(temporary, renderer, chunks)
+        with locked(home / f".{name[:32]}.lock", purpose="writing a stream"):
+            folder = home / name
+            if _usable(folder):
+                shutil.rmtree(temporary)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+                temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     return Stream.load(folder, reused=False)
 
 
-def write_parts(
-    folder: Path, key: str, parts: Sequence[str], renderer: Renderer, chunks: Iterable[Chunk]
-) -> tuple[dict[str, dict[str, int]], Tally]:
-    """Write the parts and ``rows.jsonl``; return figures per part, and the tally of the rows.
+def _write(folder: Path, renderer: Renderer, chunks: Iterable[Chunk]) -> str:
+    """Write every file of a stream; return its hash.
 
     Raises `DataError` for rows that must not be there.
     """
-    tally, broken = Tally(), list[Problem]()
-    writers = {part: PartWriter(folder / part, part) for part in parts}
-    for part in parts:
+    tally, content = Tally(), _ContentHash(renderer)
+    broken, shown = 0, list[Problem]()
+    writers = {part: PartWriter(folder / part, part) for part in PARTS}
+    for part in PARTS:
         tally.open_part(part)
     try:
         with (folder / ROWS_FILE).open("w", encoding="utf-8", errors=ESCAPE) as lines:
             for chunk in chunks:
                 tally.merge(chunk.tally)
-                broken.extend(chunk.broken)
+                broken += len(chunk.broken)
+                shown.extend(chunk.broken[: SHOWN_PROBLEMS - len(shown)])
                 lines.writelines(f"{line}\n" for line in chunk.lines)
+                content.update(chunk)
                 for part, rows in chunk.parts.items():
                     writers[part].write(rows)
     finally:
         for writer in writers.values():
             writer.close()
-    _refuse(tally, broken, renderer)
-    return {part: writer.finish(key[:16]) for part, writer in writers.items()}, tally
+    _refuse(tally, broken, shown, renderer)
+    name = content.hexdigest()
+    totals = {part: writer.finish(name[:16]) for part, writer in writers.items()}
+    _seal(folder, name, renderer, totals, tally)
+    return name
 
 
-def seal(
-    folder: Path, key: str, renderer: Renderer, totals: dict[str, dict[str, int]], tally: Tally
+class _ContentHash:
+    """SHA-256 of what a stream says: of each part, every row's digest and line of the account.
+
+    Neither the cut into chunks nor the order of the parts makes a difference.
+    """
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._head = json.dumps([STREAM_VERSION, renderer.fingerprint])
+        self._rows = {part: hashlib.sha256() for part in PARTS}
+        self._lines = {part: hashlib.sha256() for part in PARTS}
+
+    def update(self, chunk: Chunk) -> None:
+        """Take in a chunk."""
+        for part, rows in chunk.parts.items():
+            self._rows[part].update(rows.digests)
+        for line in chunk.lines:
+            part = line.split('"', 8)[7]  # {"row_id": "...", "part": "...
+            self._lines[part].update(f"{line}\n".encode("utf-8", "surrogatepass"))
+
+    def hexdigest(self) -> str:
+        """Return the hash of all chunks."""
+        states = [*self._rows.values(), *self._lines.values()]
+        parts = [self._head, *(state.hexdigest() for state in states)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _seal(
+    folder: Path, name: str, renderer: Renderer, totals: dict[str, dict[str, int]], tally: Tally
 ) -> None:
     """Write ``stream.json``, the last file, and make all of them read-only."""
     data = {
         "version": STREAM_VERSION,
-        "hash": key,
+        "hash": name,
         "fingerprint": renderer.fingerprint,
         "parts": totals,
         "account": tally.to_json(),
@@ -149,39 +182,14 @@ def seal(
             item.chmod(0o444)
 
 
-def stream_key(
-    parts: Mapping[str, Sequence[Row]],
-    renderer: Renderer,
-    key_extra: str,
-    left_out: Sequence[Entry] = (),
-) -> str:
-    """Return the SHA-256 (hex) of the rows with their sources, the renderer and ``key_extra``."""
-    state = key_state(renderer, key_extra)
-    for part, rows in parts.items():
-        state.update(f"{part}\0{len(rows)}\0".encode())
-        for row in rows:
-            messages = [message.to_json() for message in row.messages]
-            line = json.dumps([row.row_id, str(row.source), messages])
-            state.update(line.encode())
-    for entry in left_out:
-        state.update(entry.to_line().encode("utf-8", "surrogatepass"))
-    return state.hexdigest()
-
-
-def key_state(renderer: Renderer, key_extra: str) -> hashlib._Hash:
-    """Return a hash that has taken in everything about a stream but its rows."""
-    head = json.dumps([STREAM_VERSION, renderer.fingerprint, key_extra])
-    return hashlib.sha256(head.encode())
-
-
-def _refuse(tally: Tally, broken: Sequence[Problem], renderer: Renderer) -> None:
+def _refuse(tally: Tally, broken: int, shown: Sequence[Problem], renderer: Renderer) -> None:
     if broken:
         raise DataError(
-            f"{len(broken)} rows cannot be rendered for this model",
+            f"{broken} rows cannot be rendered for this model",
             hint="mend or remove them",
             code="data.unrenderable",
-            problems=broken[:SHOWN_PROBLEMS],
-            details={"problems": len(broken)},
+            problems=shown,
+            details={"problems": broken},
         )
     overlong = tally.reasons.get("overlong", 0)
     if overlong and renderer.options.overlong == "error":
@@ -194,13 +202,12 @@ def _refuse(tally: Tally, broken: Sequence[Problem], renderer: Renderer) -> None
         )
 
 
-def _usable(folder: Path) -> Stream | None:
-    if not folder.exists():
-        return None
+def _usable(folder: Path) -> bool:
     try:
-        return Stream.load(folder)
+        Stream.load(folder)
     except DataError:
-        return None
+        return False
+    return True
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -7,7 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 from ftcore.data.files import Found
 from ftcore.data.sources import DataFile
@@ -71,12 +71,23 @@ def iter_parquet(file: DataFile) -> Iterator[Found]:
             for batch in table.iter_batches(batch_size=BATCH):
                 for record in batch.to_pylist():
                     number += 1
-                    yield Found(number, record=record)
+                    yield Found(number, record=_plain(record))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = f"the Parquet file cannot be read from here: {error}"
         yield Found(
             number + 1, problem=_problem(file.name, number + 1, what, "write the file again")
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON would write it: dates and decimals as text, bytes as hex digits."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 _UTF8 = "save the file as UTF-8"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
-from ftcore.data.checks import CheckReport, check
-from ftcore.engine.inputs import format_options, holds_documents, read_inputs, source_list
-from ftcore.engine.prepare import find_model, render_options
+from ftcore.data.checks import CheckReport, LookFor, inspect
+from ftcore.data.split import limit_rows
+from ftcore.engine.inputs import open_data, require_main_slice, require_prompts
+from ftcore.engine.prepare import find_model, make_renderer
 from ftcore.engine.scoring import unscorable
 from ftcore.errors import Problem
 from ftcore.recipe.loading import LoadedRecipe
-from ftcore.recipe.schema import Sources
-from ftcore.rendering.renderer import Renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,23 @@ class RecipeCheck:
 
     @property
     def problems(self) -> list[Problem]:
-        """Everything that refuses rows."""
+        """The first things that refuse rows."""
         return [*(p for report in self.parts.values() for p in report.problems), *self.scoring]
 
     @property
+    def problem_count(self) -> int:
+        """How many things refuse rows."""
+        return sum(report.problem_count for report in self.parts.values()) + len(self.scoring)
+
+    @property
     def warnings(self) -> list[Problem]:
-        """Everything odd that refuses nothing."""
+        """The first odd things that refuse nothing."""
         return [problem for report in self.parts.values() for problem in report.warnings]
+
+    @property
+    def warning_count(self) -> int:
+        """How many odd things there are."""
+        return sum(report.warning_count for report in self.parts.values())
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -47,52 +56,30 @@ def check_data(
     near: float | None = None,
     offline: bool,
     notify: Callable[[str], None],
+    sink: IO[str] | None = None,
 ) -> RecipeCheck:
-    """Check the training, validation and test rows of a recipe, as they are before cleaning.
+    """Check the training, validation and test rows of a recipe as training and scoring see them.
 
-    With ``tokens`` the rows are rendered for the recipe's model too, which may have to be fetched.
-    ``languages`` and ``near`` are those of `check`. Raises `DataError` where a source is missing or
-    its format is undecided.
+    The training rows are cleaned, split, weighted and limited first. With ``tokens`` the rows are
+    rendered for the recipe's model too, which may have to be fetched. ``languages`` and ``near``
+    are those of `LookFor`, ``sink`` that of `inspect`. Raises `DataError` where a source is missing
+    or its format is undecided.
     """
+    data = open_data(loaded)
     renderer = None
     if tokens:
-        documents = holds_documents(loaded)
-        model = find_model(loaded, offline=offline, chat=not documents, notify=notify)
-        options = render_options(loaded)
-        renderer = Renderer.from_folder(model.folder, options, documents=documents)
-    data = loaded.recipe.data
-    sources = {"train": data.train, "validation": data.validation, "test": data.test}
-    parts = {
-        name: _check_part(loaded, name, source, renderer, languages, near)
-        for name, source in sources.items()
-        if source is not None
-    }
-    readable = all(report.ok for report in parts.values())
-    found = unscorable(loaded, read_inputs(loaded).test) if readable else []
-    return RecipeCheck(parts, found)
-
-
-def _check_part(
-    loaded: LoadedRecipe,
-    name: str,
-    sources: Sources,
-    renderer: Renderer | None,
-    languages: bool,
-    near: float | None,
-) -> CheckReport:
-    data = loaded.recipe.data
-    held_out_format = data.test_format or data.format
-    # Leakage is a matter between the training rows and the test rows.
-    test = data.test if name == "train" else None
-    return check(
-        source_list(sources),
-        base=loaded.base,
-        format=data.format if name == "train" else held_out_format,
-        options=format_options(data),
+        model = find_model(loaded, offline=offline, chat=not data.documents, notify=notify)
+        renderer = make_renderer(loaded, model, documents=data.documents)
+    found = inspect(
+        {name: portion for name, portion in data.portions.items() if name != "few_shot"},
+        LookFor(languages=languages, near=near, group=data.shaping.split.group),
+        shaping=data.shaping,
         renderer=renderer,
-        test=None if test is None else source_list(test),
-        test_format=held_out_format,
-        group=data.split.group,
-        look_for_languages=languages,
-        near=near,
+        sink=sink,
     )
+    if not all(report.ok for report in found.parts.values()):
+        return RecipeCheck(found.parts, [])
+    require_prompts(found.test)
+    require_main_slice(loaded, found.test)
+    test = limit_rows(found.test, loaded.recipe.evaluation.limit)
+    return RecipeCheck(found.parts, unscorable(loaded, test))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ftcore.data.account import LeftOut
 from ftcore.data.rows import Row
-from ftcore.engine.inputs import read_inputs
-from ftcore.engine.prepare import find_model, render_options
+from ftcore.engine.inputs import OpenData, open_data
+from ftcore.engine.prepare import find_model, make_renderer
 from ftcore.recipe.loading import LoadedRecipe
 from ftcore.rendering.messages import Message
 from ftcore.rendering.preview import Segment, preview_segments
@@ -56,20 +57,28 @@ def preview_rows(
     ``lost`` takes only rows that are cut or dropped; those that the recipe itself leaves out
     (cleaning steps, weights, the limit) come last.
     """
-    inputs = read_inputs(loaded)
-    rows: Sequence[Row] = getattr(inputs, part)
-    model = find_model(loaded, offline=offline, chat=not inputs.documents, notify=notify)
-    options = render_options(loaded)
-    renderer = Renderer.from_folder(model.folder, options, documents=inputs.documents)
+    data = open_data(loaded)
+    model = find_model(loaded, offline=offline, chat=not data.documents, notify=notify)
+    renderer = make_renderer(loaded, model, documents=data.documents)
+    asked: list[LeftOut] = []
+    rows = _with_left_out(data, asked, limit) if lost and part == "train" else data.rows(part)
     found: list[PreviewRow] = []
     for row, rendered in _rendered(rows, renderer, CHUNK_ROWS if lost else max(limit, 1)):
         if len(found) == limit:
             return found
         if not lost or rendered.status != "kept":
             found.append(PreviewRow(row, rendered, _segments(row, rendered, renderer)))
-    if lost and part == "train":
-        found += [_left_out(item) for item in inputs.left_out[: limit - len(found)]]
-    return found
+    return found + [_left_out(item) for item in asked[: limit - len(found)]]
+
+
+def _with_left_out(data: OpenData, asked: list[LeftOut], most: int) -> Iterator[Row]:
+    """Yield the training rows; put the first ones that the recipe leaves out into ``asked``."""
+    for item in data.items():
+        if not isinstance(item, LeftOut):
+            if item[0] == "train":
+                yield item[1]
+        elif len(asked) < most:
+            asked.append(item)
 
 
 def _segments(row: Row, rendered: Rendered, renderer: Renderer) -> tuple[Segment, ...]:
@@ -87,7 +96,7 @@ def _turns(messages: Sequence[Message]) -> tuple[Segment, ...]:
     return (Segment("\n".join(turns), "prompt"),)
 
 
-def _rendered(rows: Sequence[Row], renderer: Renderer, size: int) -> Iterator[tuple[Row, Rendered]]:
-    for start in range(0, len(rows), size):
-        chunk = rows[start : start + size]
+def _rendered(rows: Iterable[Row], renderer: Renderer, size: int) -> Iterator[tuple[Row, Rendered]]:
+    rest = iter(rows)
+    while chunk := list(itertools.islice(rest, size)):
         yield from zip(chunk, renderer.render_many([row.messages for row in chunk]), strict=True)

@@ -54,6 +54,10 @@ class Renderer:
         self._turns = TurnFinder(template, self._ending)
         self.notes = describe_template(template, self._ending)
 
+    def __reduce__(self) -> tuple[type[Renderer], tuple[Tokenizer, ChatTemplate, RenderOptions]]:
+        """Let another process build the same renderer."""
+        return type(self), (self.tokenizer, self.template, self.options)
+
     @classmethod
     def from_folder(
         cls, folder: Path, options: RenderOptions | None = None, *, documents: bool = False

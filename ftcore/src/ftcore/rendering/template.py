@@ -46,6 +46,10 @@ class ChatTemplate:
                 code="model.chat-template-broken",
             ) from error
 
+    def __reduce__(self) -> tuple[type[ChatTemplate], tuple[str, dict[str, str]]]:
+        """Let another process compile the same template."""
+        return type(self), (self.source, self.special_tokens)
+
     @classmethod
     def from_folder(cls, folder: Path) -> ChatTemplate:
         """Read the template and the special tokens of a model folder.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -19,6 +19,7 @@ from ftcore.data.cleaning.base import (
     StepContext,
     with_contents,
 )
+from ftcore.data.formats.base import Quoted
 from ftcore.data.rows import Row
 from ftcore.errors import DataError, Problem
 from ftcore.rendering.messages import Message, Role
@@ -39,7 +40,10 @@ class VariantOptions:
 
 
 class VariantStep(Step):
-    """A step that puts changed copies behind a row; a copy that came out the same is left out."""
+    """A step that puts changed copies behind a row; a copy that came out the same is left out.
+
+    What an answer quotes from its prompt stays as it is.
+    """
 
     augments = True
 
@@ -54,17 +58,23 @@ class VariantStep(Step):
             return (row,)
         rows = [row]
         for _ in range(self.options.copies):
-            copy = with_contents(
-                row,
-                lambda message: (
-                    self.variant(message.content, chance)
-                    if message.role in self.options.roles
-                    else None
-                ),
-            )
+            copy = self._copy(row, chance)
             if all(copy.messages != other.messages for other in rows):
                 rows.append(copy)
         return rows
+
+    def _copy(self, row: Row, chance: Chance) -> Row:
+        roles, quoting = self.options.roles, self.context.quoting
+        if quoting is None:
+            return with_contents(
+                row, lambda m: self.variant(m.content, chance) if m.role in roles else None
+            )
+        if "user" not in roles:
+            return row
+        old = quoting.of(row)
+        text = _outside(old, lambda piece: self.variant(piece, chance))
+        made = quoting.rewrite(row, replace(old, text=text))
+        return row if isinstance(made, Removed) else made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +94,7 @@ class NoiseOptions(VariantOptions):
 class Noise(VariantStep):
     """Adds copies with typing errors: letters swapped, dropped or doubled.
 
-    Digits, punctuation and white space stay as they are. Not for rows whose answer quotes the
-    prompt (NER, say): the quote would no longer match.
+    Digits, punctuation and white space stay as they are, and so do the entities of NER rows.
     """
 
     name = "noise"
@@ -126,6 +135,7 @@ class Synonyms(VariantStep):
 
     A line of the file is a group: ``timetable, schedule``; a line that begins with ``#`` is a
     comment. Words of Latin script match whole words only, in any case; a capital stays a capital.
+    The entities of NER rows stay as they are.
     """
 
     name = "synonyms"
@@ -166,7 +176,10 @@ class ParaphraseOptions:
 
 
 class Paraphrases(Step):
-    """Adds, for each row whose last user turn is a text of the file, a row for each paraphrase."""
+    """Adds, for each row whose last user turn is a text of the file, a row for each paraphrase.
+
+    Of an NER row the text is meant; a paraphrase that lacks one of its entities is not added.
+    """
 
     name = "paraphrases"
     describe = "rows that ask the same in other words, from a file"
@@ -177,23 +190,44 @@ class Paraphrases(Step):
         super().__init__(options, context)
         self._paraphrases = _paraphrases(context.base / options.file, options.file)
         self._unused = set(self._paraphrases)
+        self._without_quote = 0
 
     def row(self, row: Row) -> Sequence[Row] | Removed:
         """Return the row and its paraphrases."""
+        quoting = self.context.quoting
         asked = [message for message in row.prompt if message.role == "user"]
         if not asked:
             return (row,)
-        last, text = asked[-1], asked[-1].content.strip()
+        text = (asked[-1].content if quoting is None else quoting.of(row).text).strip()
         self._unused.discard(text)
         rows = [row]
         for other in self._paraphrases.get(text, ())[: self.options.most]:
-            rows.append(_with_content(row, last, other))
+            if quoting is None:
+                rows.append(_with_content(row, asked[-1], other))
+                continue
+            made = quoting.rewrite(row, replace(quoting.of(row), text=other))
+            if isinstance(made, Removed):
+                self._without_quote += 1
+            else:
+                rows.append(made)
         return rows
 
     def note(self) -> str | None:
-        """Say how many texts of the file no row asks."""
-        count = len(self._unused)
-        return f"{count} texts of {self.options.file} occur in no row" if count else None
+        """Say how many texts of the file no row asks, and which paraphrases could not be used."""
+        counts = {
+            f"texts of {self.options.file} occur in no row": len(self._unused),
+            "paraphrases lack an entity": self._without_quote,
+        }
+        return "; ".join(f"{count} {what}" for what, count in counts.items() if count) or None
+
+
+def _outside(quoted: Quoted, change: Callable[[str], str]) -> str:
+    """Return the text changed wherever nothing is quoted."""
+    words = sorted(set(filter(None, quoted.quotes)), key=len, reverse=True)
+    if not words:
+        return change(quoted.text)
+    pieces = re.split(f"({'|'.join(map(re.escape, words))})", quoted.text)
+    return "".join(piece if place % 2 else change(piece) for place, piece in enumerate(pieces))
 
 
 def _with_content(row: Row, message: Message, content: str) -> Row:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from ftcore.data.formats.base import Format, FormatOptions, Quoted, RowProblem
 from ftcore.data.rows import Row
 from ftcore.data.split import unit_hash
 from ftcore.rendering.messages import Message, Role
@@ -26,12 +27,15 @@ class StepContext:
     """What a step may know besides its rows.
 
     ``seed`` is ``data.split.seed``; ``place`` is the step's number in the recipe, so that one step
-    used twice draws differently; ``base`` is the folder that relative paths start from.
+    used twice draws differently; ``base`` is the folder that relative paths start from. ``quoting``
+    is there for rows whose answers quote the prompt (entities, say): a step that changes their
+    texts goes through it, so that both stay in agreement.
     """
 
     seed: int = 0
     place: int = 0
     base: Path = Path()
+    quoting: Quoting | None = None
 
     def chance(self, key: str) -> Chance:
         """Return the numbers that belong to ``key``, usually a row id."""
@@ -59,6 +63,33 @@ class Removed:
     """Says that a row is taken out, and why, in a few words."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quoting:
+    """Changes rows of a format whose answers quote the prompt."""
+
+    format: Format
+    options: FormatOptions
+
+    def of(self, row: Row) -> Quoted:
+        """Return the text that is quoted, and the quotes."""
+        return self.format.quoted(row.fields)
+
+    def rewrite(self, row: Row, new: Quoted) -> Row | Removed:
+        """Return ``row`` with another text; removed where a quote does not occur in it."""
+        if new == self.of(row):
+            return row
+        try:
+            messages, fields = self.format.rewrite(row.fields, new, self.options)
+        except RowProblem as problem:
+            return Removed(problem.message)
+        return replace(row, messages=messages, fields=fields)
+
+    def agrees(self, row: Row) -> bool:
+        """Whether the conversation still says what the fields say."""
+        messages, _ = self.format.rewrite(row.fields, self.of(row), self.options)
+        return messages == row.messages
 
 
 class Step(ABC):
@@ -95,7 +126,10 @@ class Step(ABC):
 
 
 class TextStep(Step):
-    """A step that changes the text of single messages, those of ``options.roles`` if it has any."""
+    """A step that changes the text of single messages, those of ``options.roles`` if it has any.
+
+    Where the answer quotes the prompt, the text and its quotes are changed instead, each by itself.
+    """
 
     @abstractmethod
     def text(self, text: str) -> str:
@@ -104,7 +138,17 @@ class TextStep(Step):
     def row(self, row: Row) -> Sequence[Row] | Removed:
         """Return the row with its contents changed."""
         roles = getattr(self.options, "roles", ALL_ROLES)
-        return (with_contents(row, lambda m: self.text(m.content) if m.role in roles else None),)
+        quoting = self.context.quoting
+        if quoting is None:
+            return (
+                with_contents(row, lambda m: self.text(m.content) if m.role in roles else None),
+            )
+        if "user" not in roles:
+            return (row,)
+        old = quoting.of(row)
+        new = Quoted(self.text(old.text), tuple(map(self.text, old.quotes)))
+        changed = quoting.rewrite(row, new)
+        return changed if isinstance(changed, Removed) else (changed,)
 
 
 def with_contents(row: Row, change: Callable[[Message], str | None]) -> Row:

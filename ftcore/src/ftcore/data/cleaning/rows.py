@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from ftcore.data.cleaning.base import Removed, Step, StepContext
-from ftcore.data.leakage import prompt_key
 from ftcore.data.near_duplicates import NearIndex, row_text
-from ftcore.data.rows import Row, content_hash
+from ftcore.data.row_keys import FirstPlaces, prompt_key
+from ftcore.data.rows import Row, content_id
 from ftcore.rendering.messages import Message
 
 
@@ -35,15 +35,14 @@ class DropDuplicates(Step):
 
     def __init__(self, options: DuplicateOptions, context: StepContext) -> None:
         super().__init__(options, context)
-        self._first: dict[str | bytes, str] = {}
+        self._first = FirstPlaces()
 
     def row(self, row: Row) -> Sequence[Row] | Removed:
         """Return the row if it is the first of its kind."""
         by_prompt = self.options.by == "prompt" and not row.is_document
-        key = prompt_key(row, with_system=True) if by_prompt else content_hash(row.messages)
-        first = self._first.get(key)
+        key = prompt_key(row, with_system=True) if by_prompt else int(content_id(row), 16)
+        first = self._first.find_or_add(key, row.source)
         if first is None:
-            self._first[key] = str(row.source)
             return (row,)
         return Removed(f"the same {'prompt' if by_prompt else 'row'} as {first}")
 

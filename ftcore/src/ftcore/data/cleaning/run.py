@@ -1,18 +1,18 @@
-"""Runs cleaning steps over rows, one after the other, and counts what each of them did."""
+"""Runs cleaning steps over rows, one row after the other, and counts what each step did."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ftcore.data.account import LeftOut
-from ftcore.data.cleaning.base import Removed, Step, StepContext
+from ftcore.data.account import Item, LeftOut
+from ftcore.data.cleaning.base import Quoting, Removed, Step, StepContext
 from ftcore.data.formats.base import RowProblem
-from ftcore.data.read import number_copy
-from ftcore.data.rows import Row, content_hash
+from ftcore.data.rows import CopyNumbers, Row, content_hash, content_id
 from ftcore.data.structure import check_structure
+from ftcore.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +46,51 @@ class StepCount:
         return f"{text}; {self.note}" if self.note else text
 
 
-@dataclass(slots=True)
-class Cleaned:
-    """The rows that are left, those that are not, and the counts of each step."""
+def clean(
+    items: Iterable[Item],
+    steps: Sequence[ChosenStep],
+    counts: list[StepCount],
+    *,
+    seed: int = 0,
+    base: Path = Path(),
+    quoting: Quoting | None = None,
+) -> Iterator[Item]:
+    """Pass the training rows among ``items`` through ``steps``, holding none of them.
 
-    rows: list[Row]
-    removed: list[LeftOut] = field(default_factory=list)
-    counts: list[StepCount] = field(default_factory=list)
-
-
-def run_steps(
-    rows: Sequence[Row], steps: Sequence[ChosenStep], *, seed: int = 0, base: Path = Path()
-) -> Cleaned:
-    """Run ``steps`` in order over ``rows``.
-
-    A row that a step leaves without the shape of a conversation (a blank answer, say) is removed
-    by that step. Rows get the id of their new content, copies numbered anew. Raises `DataError`
-    for what a step cannot work with.
+    What a step did stands in ``counts`` once the last row is through. A row that a step leaves
+    without the shape of a conversation (a blank answer, say) is removed by that step. Rows get the
+    id of their new content, copies numbered anew. Raises `DataError` for what a step cannot work
+    with.
     """
-    result = Cleaned(list(rows))
+    passed = iter(items)
     for chosen in steps:
-        step = chosen.step(chosen.options, StepContext(seed, chosen.place, base))
+        step = chosen.step(chosen.options, StepContext(seed, chosen.place, base, quoting))
         count = StepCount(chosen.step.name)
-        kept: list[Row] = []
-        for row in result.rows:
-            count.rows += 1
-            outcome = _checked(row, step.row(row))
-            if isinstance(outcome, Removed):
-                count.removed += 1
-                result.removed.append(LeftOut(row, count.name, outcome.why))
-                continue
-            count.changed += outcome[0] is not row
-            count.added += len(outcome) - 1
-            kept.extend(outcome)
-        count.note = step.note()
-        result.rows = kept
-        result.counts.append(count)
-    if steps:
-        seen: dict[str, int] = {}
-        result.rows = [number_copy(_renamed(row), seen) for row in result.rows]
-    return result
+        counts.append(count)
+        passed = _run(passed, step, count)
+    return _numbered(passed) if steps else passed
 
 
-def _checked(row: Row, outcome: Sequence[Row] | Removed) -> Sequence[Row] | Removed:
+def _run(items: Iterable[Item], step: Step, count: StepCount) -> Iterator[Item]:
+    for item in items:
+        if isinstance(item, LeftOut) or item[0] != "train":
+            yield item
+            continue
+        part, row = item
+        count.rows += 1
+        outcome = _checked(row, step.row(row), step)
+        if isinstance(outcome, Removed):
+            count.removed += 1
+            yield LeftOut(row, count.name, outcome.why)
+            continue
+        count.changed += outcome[0] is not row
+        count.added += len(outcome) - 1
+        for made in outcome:
+            yield part, made
+    count.note = step.note()
+
+
+def _checked(row: Row, outcome: Sequence[Row] | Removed, step: Step) -> Sequence[Row] | Removed:
     """Refuse what is no conversation any more; give changed rows the id of their content.
 
     An added row that is none is not added.
@@ -106,10 +108,29 @@ def _checked(row: Row, outcome: Sequence[Row] | Removed) -> Sequence[Row] | Remo
             if number:
                 continue
             return Removed(f"the step left {problem.field}: {problem.message}")
+        _require_agreement(item, step)
         checked.append(replace(item, row_id=content_hash(item.messages)))
     return checked
 
 
-def _renamed(row: Row) -> Row:
-    """Return the row without the number of its copy."""
-    return row if len(row.row_id) == 16 else replace(row, row_id=row.row_id[:16])
+def _require_agreement(row: Row, step: Step) -> None:
+    quoting = step.context.quoting
+    if quoting is not None and not quoting.agrees(row):
+        raise DataError(
+            f"{row.source}: the step {step.name} changes the prompt or the answer alone, and the "
+            f"answers of {quoting.format.name} rows quote the prompt",
+            hint="leave the step out, or let it change rows through context.quoting",
+            code="data.clean.quotes",
+        )
+
+
+def _numbered(items: Iterable[Item]) -> Iterator[Item]:
+    """Number the copies of one content anew: rows may have become equal."""
+    copies = CopyNumbers()
+    for item in items:
+        if isinstance(item, LeftOut) or item[0] != "train":
+            yield item
+        else:
+            part, row = item
+            plain = row if len(row.row_id) == 16 else replace(row, row_id=content_id(row))
+            yield part, copies.numbered(plain)

@@ -13,6 +13,14 @@ Record = Mapping[str, Any]
 Reading = tuple[tuple[Message, ...], dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A text and what an answer quotes from it, in order."""
+
+    text: str
+    quotes: tuple[str, ...]
+
+
 class RowProblem(Exception):
     """A record that the reader cannot take: where in the record, what is wrong, what to try."""
 
@@ -56,12 +64,14 @@ class Format(ABC):
     """A way to write conversations down in records.
 
     ``name`` is what a recipe says; ``describe`` is one sentence for lists; ``columns`` are the
-    columns that the reader understands (all others end in the row's ``fields``).
+    columns that the reader understands (all others end in the row's ``fields``). Where the answer
+    ``quotes`` the prompt, as that of an NER row does, cleaning changes both through `rewrite`.
     """
 
     name: ClassVar[str]
     describe: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
+    quotes: ClassVar[bool] = False
 
     @abstractmethod
     def matches(self, record: Record) -> str | None:
@@ -73,6 +83,17 @@ class Format(ABC):
 
         Raises `RowProblem` for what is missing, wrongly typed or contradictory.
         """
+
+    def quoted(self, fields: Mapping[str, Any]) -> Quoted:
+        """Return the text that the answer of a row with these fields quotes, and the quotes."""
+        raise NotImplementedError(f"{self.name} quotes nothing")
+
+    def rewrite(self, fields: Mapping[str, Any], new: Quoted, options: FormatOptions) -> Reading:
+        """Return the conversation and the fields anew, of another text with its quotes.
+
+        Raises `RowProblem` where a quote does not occur in the text.
+        """
+        raise NotImplementedError(f"{self.name} quotes nothing")
 
     def prepare(self, options: FormatOptions) -> None:
         """Check ``options`` once, before the first record; raises `DataError`."""

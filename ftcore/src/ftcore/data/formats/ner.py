@@ -10,6 +10,7 @@ from ftcore.data.formats.base import (
     Format,
     FormatOptions,
     NerOptions,
+    Quoted,
     Reading,
     Record,
     RowProblem,
@@ -31,6 +32,7 @@ class NerFormat(Format):
     name = "ner"
     describe = "a text and its entities, through the recipe's instruction and prompt"
     columns = ("text", "entities")
+    quotes = True
 
     def matches(self, record: Record) -> str | None:
         """Fit records with ``text`` and a list ``entities``."""
@@ -63,13 +65,37 @@ class NerFormat(Format):
             for index, entity in enumerate(as_list(value, "entities"))
         ]
         entities = [entity for _, entity in sorted(found, key=lambda pair: pair[0])]
+        return self._reading(self.other_fields(record), text, entities, options.ner)
+
+    def quoted(self, fields: Mapping[str, Any]) -> Quoted:
+        """Return the text and its entities."""
+        return Quoted(fields["text"], tuple(item["entity_text"] for item in fields["entities"]))
+
+    def rewrite(self, fields: Mapping[str, Any], new: Quoted, options: FormatOptions) -> Reading:
+        """Return the conversation of another text with its entities; labels stay."""
+        entities = []
+        for quote, before in zip(new.quotes, fields["entities"], strict=True):
+            words = quote if quote in new.text else quote.strip()  # a line's end may have gone
+            if not words.strip() or words not in new.text:
+                was = before["entity_text"]
+                raise RowProblem("entities", f"the entity {was!r} is lost from the text", "")
+            entities.append({**before, "entity_text": words})
+        return self._reading(self.other_fields(fields), new.text, entities, options.ner)
+
+    def _reading(
+        self,
+        others: Mapping[str, Any],
+        text: str,
+        entities: list[dict[str, str]],
+        options: NerOptions,
+    ) -> Reading:
         lines = [json.dumps(entity, ensure_ascii=False) for entity in entities]
         turns = (
-            Message("system", _instruction(options.ner)),
-            Message("user", _prompt(options.ner, text)),
-            Message("assistant", "\n".join(lines) or options.ner.none),
+            Message("system", _instruction(options)),
+            Message("user", _prompt(options, text)),
+            Message("assistant", "\n".join(lines) or options.none),
         )
-        return turns, {**self.other_fields(record), "text": text, "entities": entities}
+        return turns, {**others, "text": text, "entities": entities}
 
     def _entity(
         self, entity: object, where: str, text: str, options: NerOptions
