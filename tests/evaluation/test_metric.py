@@ -22,25 +22,34 @@ from ftcore.evaluation.metric import (
     register,
 )
 
-SETTLED = {
-    "entity_f1",
-    "entity_precision",
-    "entity_recall",
+FIGURES = ("f1", "precision", "recall")
+YES_NO = {
+    "exact_match",
     "entity_parse_rate",
     "no_entity_accuracy",
     "sql_execution_accuracy",
     "sql_exact_match",
-    "exact_match",
-    "token_f1",
-    "token_precision",
-    "token_recall",
-    "rouge_l_f",
-    "rouge_1_f",
-    "rouge_2_f",
+    "sql_parse_rate",
+    "persona_consistency",
+    "cut_answers",
+}
+SETTLED = YES_NO | {
+    *(f"{kind}_{figure}" for kind in ("token", "character", "entity") for figure in FIGURES),
+    *(f"entity_{kind}_{figure}" for kind in ("partial", "macro") for figure in FIGURES),
+    *(f"rouge_{kind}_{figure}" for kind in "12l" for figure in "rpf"),
+    *(f"bleu_{order}" for order in (1, 2, 3, 4)),
+    *(f"cumulative_bleu_{order}" for order in (2, 3, 4)),
+    "entity_partial_macro_f1",
+    "corpus_bleu",
+    "corpus_bleu_zh",
+    "chrf",
     "distinct_1",
     "distinct_2",
-    "persona_consistency",
+    "repetition",
+    "output_words",
+    "output_tokens",
 }
+UNITS = {"share", "points", "words", "tokens"}
 
 
 @pytest.fixture(autouse=True)
@@ -70,14 +79,31 @@ def test_every_metric_says_what_it_is(name: str) -> None:
     metric = get_metric(name)
     assert metric.name == name
     assert metric.title
-    assert metric.unit == "share"
-    assert metric.higher_is_better is True
+    assert metric.unit in UNITS
+    assert metric.yes_no is (name in YES_NO)
     assert re.search(r"\(.*\d{4}.*\)|own definition|\d{4}", metric.definition)
     assert metric.definition.endswith(".")
-    assert len(set(metric.columns)) == len(metric.columns) >= 2
     assert metric.__doc__ is not None
-    assert "Unit:" in metric.__doc__
+    assert f"Unit: {metric.unit}" in metric.__doc__
+    direction = {True: "Higher is better", False: "Lower is better", None: ""}
+    assert direction[metric.higher_is_better] in metric.__doc__
     assert "Source:" in metric.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(SETTLED))
+def test_every_metric_names_its_counts(name: str) -> None:
+    metric = get_metric(name)()
+    example = Example("r", (), '{"entity_text": "a", "entity_label": "X"}', "")
+    columns = metric.begin([example], MetricContext())
+    assert len(set(columns)) == len(columns) >= 2
+    sums = np.zeros((4, len(columns)))
+    assert np.isnan(metric.aggregate(sums)).all()
+
+
+def test_limits_follow_the_unit() -> None:
+    assert get_metric("token_f1")().limits == (0, 1)
+    assert get_metric("chrf")().limits == (0, 100)
+    assert get_metric("output_words")().limits is None
 
 
 def test_unknown_name_gets_the_nearest() -> None:
@@ -125,7 +151,8 @@ def test_context_gives_one_runner_until_closed() -> None:
 def test_importing_metrics_loads_nothing_heavy() -> None:
     code = (
         "import sys; from ftcore.evaluation.metric import metrics; import ftcore.evaluation.score;"
-        "metrics(); heavy = {'torch', 'jieba', 'sqlglot', 'rouge_chinese', 'scipy', 'pydantic'};"
+        "metrics(); heavy = {'torch', 'jieba', 'sqlglot', 'rouge_chinese', 'scipy', 'pydantic',"
+        "'nltk', 'sacrebleu'};"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run(

@@ -48,8 +48,10 @@ def test_compare_pairs_rows_by_id() -> None:
     assert compared["entity_f1"].before == 0
     assert compared["entity_f1"].after == 1
     assert compared["exact_match"].difference == 1
-    assert compared["exact_match"].words == "higher"
-    assert json.loads(json.dumps(differences_to_json(compared)))["exact_match"]["better"] is True
+    # Three rows show nothing, however clear they are.
+    assert compared["exact_match"].words == "no significant difference"
+    plain = json.loads(json.dumps(differences_to_json(compared)))["exact_match"]
+    assert (plain["better"], plain["p_value"], plain["p_adjusted"]) == (None, 0.125, 0.375)
 
 
 def test_compare_refuses_other_rows() -> None:
@@ -91,6 +93,24 @@ def test_json_round_trip() -> None:
         assert one.row_ids == again[name].row_ids
     assert again["persona_consistency"].n == 0
     assert compare(scores, again)["exact_match"].difference == 0
+
+
+def test_the_main_metric_stands_alone_and_the_others_together() -> None:
+    before = score(entity_rows(["", "", ROME]), NAMES, CONTEXT)
+    after = score(entity_rows([ROME, f"{ROME}\n{ANA}", NONE]), NAMES, CONTEXT)
+    compared = compare(before, after, main="exact_match")
+    assert compared["exact_match"].p_adjusted == compared["exact_match"].p_value
+    others = compare(before, after)
+    assert others["exact_match"].p_adjusted >= 2 * compared["exact_match"].p_value
+
+
+def test_other_labels_do_not_compare() -> None:
+    rows = entity_rows([ROME, ANA, NONE])
+    first = score(rows, ["entity_macro_f1"], MetricContext(no_entity=NONE, labels=("GPE",)))
+    second = score(rows, ["entity_macro_f1"], MetricContext(no_entity=NONE, labels=("PER",)))
+    with pytest.raises(DataError) as caught:
+        compare(first, second)
+    assert caught.value.code == "evaluation.counts-differ"
 
 
 def test_an_unknown_metric_is_a_recipe_error() -> None:

@@ -74,6 +74,45 @@ REFUSED = [
     "SELECT fts3_tokenizer('simple', x'4141414141414141')",
     "SELECT sqlite_log(1, 'x')",
     "SELECT rtreecheck('t')",
+    "WITH x AS (SELECT 1) INSERT INTO t SELECT 1, 'x'",
+    "INSERT INTO t SELECT * FROM t RETURNING *",
+    "UPDATE OR REPLACE t SET b = 'x' WHERE a IN (SELECT a FROM t)",
+    "UPDATE sqlite_master SET sql = 'broken'",
+    "INSERT INTO sqlite_master VALUES ('table', 'z', 'z', 0, 'CREATE TABLE z (a)')",
+    "DELETE FROM sqlite_schema",
+    "CREATE VIRTUAL TABLE r USING rtree(id, a, b)",
+    "CREATE VIRTUAL TABLE c USING csv(filename='/etc/passwd')",
+    "CREATE VIRTUAL TABLE temp.d USING dbstat(main)",
+    "CREATE TEMP TRIGGER g AFTER UPDATE ON t BEGIN DELETE FROM t; END",
+    "DROP INDEX by_a",
+    "ALTER TABLE t ADD COLUMN c DEFAULT (randomblob(1000000000))",
+    "ALTER TABLE t DROP COLUMN b",
+    "ATTACH x'2f746d702f7a' AS x",
+    "ATTACH 'FOLDER/shop.sqlite' AS again",
+    "PRAGMA mmap_size = 1099511627776",
+    "PRAGMA cache_size = -1000000000",
+    "PRAGMA trusted_schema = ON",
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    "PRAGMA integrity_check",
+    "SELECT * FROM pragma_function_list",
+    "SELECT * FROM pragma_compile_options UNION SELECT 1",
+    "SELECT fts5(x'00')",
+    "SELECT zipfile('a', 'b')",
+    "SELECT name FROM fsdir('/etc')",
+    "SELECT eval('DROP TABLE t')",
+    "ROLLBACK",
+    "RELEASE s",
+    "END TRANSACTION",
+    "EXPLAIN DROP TABLE t",
+    "EXPLAIN QUERY PLAN DELETE FROM t",
+    "SELECT 1;;; SELECT 2",
+    "\ufeffDROP TABLE t",
+    "SELECT 1 /* never closed */ /*; */; VACUUM",
+    "SELECT ?",
+    "SELECT :name, @other, $third",
+    "SELECT * FROM 'FOLDER/shop.sqlite'",
+    "SELECT '" + "\0" * 10 + "', nowhere FROM t",
     ".shell touch FOLDER/shell",
     ".output FOLDER/output",
 ]
@@ -97,6 +136,28 @@ BOMBS = [
     "SELECT 1" + " + 1" * 20_000,
     "SELECT 1" + " UNION SELECT 1" * 6_000,
     "SELECT '" + "x" * 200_000 + "'",
+    "SELECT " + "abs(" * 5_000 + "1" + ")" * 5_000,
+    "SELECT " + "CASE WHEN 1 THEN " * 2_000 + "1" + " END" * 2_000,
+    "SELECT * FROM " + "(SELECT * FROM " * 500 + "t" + ")" * 500,
+    "WITH "
+    + ", ".join(f"c{n} AS (SELECT * FROM t, t AS u)" for n in range(5))
+    + " SELECT count(*) FROM c0, c1, c2, c3, c4",
+    "WITH RECURSIVE r(n, s) AS (SELECT 1, 'x' UNION ALL SELECT n + 1, s || 'x' FROM r) "
+    "SELECT max(length(s)) FROM r",
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r) SELECT n FROM r",
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n * 2 FROM r ORDER BY 1 DESC) "
+    "SELECT count(*) FROM r",
+    "SELECT count(*) FROM t a JOIN t b ON a.b > b.b JOIN t c ON b.b > c.b JOIN t d ON c.b > d.b",
+    "SELECT (SELECT count(*) FROM t b, t c WHERE b.a + c.a > a.a) FROM t a",
+    "SELECT sum(a.a) OVER (ORDER BY a.b || b.b) FROM t a, t b, t c",
+    "SELECT group_concat(hex(randomblob(1000)), '') FROM t a, t b",
+    "SELECT json_group_object(a.b || b.b, c.b) FROM t a, t b, t c",
+    "SELECT a.b FROM t a, t b WHERE a.b LIKE '%' || replace(b.b, ' ', '%') || '%x%y%z%'",
+    "SELECT length(printf('%.900000d', a.a)) + length(printf('%.900000d', b.a)) FROM t a, t b",
+    "SELECT hex(zeroblob(500000)) || hex(zeroblob(500000))",
+    "SELECT x'" + "00" * 60_000 + "'",
+    "SELECT " + ", ".join(f"a AS c{n}" for n in range(3_000)) + " FROM t",
+    "SELECT count(*) FROM " + ", ".join(f"t AS t{n}" for n in range(70)),
 ]
 
 HARMLESS = [
@@ -109,6 +170,11 @@ HARMLESS = [
     "SELECT json_extract('" + "[" * 900 + "]" * 900 + "', '$" + "[0]" * 900 + "')",
     "SELECT random()",
 ]
+
+
+def test_there_are_more_than_a_hundred_of_them() -> None:
+    hostile = [*REFUSED, *BOMBS]
+    assert len(set(hostile)) == len(hostile) >= 100
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from ftcore.evaluation.metrics.entities import (
     EntityPrecision,
     EntityRecall,
     NoEntityAccuracy,
-    scores_by_label,
 )
 
 NONE = "No entities."
@@ -78,24 +77,6 @@ def test_a_reference_out_of_format_is_an_error_and_a_problem() -> None:
         with pytest.raises(DataError):
             metric.score_row(row("prose", NONE), CONTEXT)
         assert len(metric.problems([row("prose", ""), row(text(), "")], CONTEXT)) == 1
-
-
-def test_labels_in_the_recipes_order() -> None:
-    examples = [
-        row(text(("a", "GPE"), ("b", "ORG")), text(("a", "GPE"), ("b", "GPE"))),
-        row(text(), "prose"),
-    ]
-    table = scores_by_label(examples, CONTEXT)
-    assert [(one.label, one.correct, one.predicted, one.reference) for one in table] == [
-        ("PER", 0, 0, 0),
-        ("GPE", 1, 2, 1),
-        ("ORG", 0, 0, 1),
-    ]
-    assert math.isnan(table[0].f1)
-    assert (table[1].precision, table[1].recall) == (0.5, 1)
-    assert table[1].f1 == pytest.approx(2 / 3)
-    assert math.isnan(table[2].precision)
-    assert table[2].recall == 0
 
 
 @given(st.lists(st.tuples(pairs, pairs), max_size=8))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftcore.evaluation.metric import Example, MetricContext
-from ftcore.evaluation.metrics.rouge import Rouge1, Rouge2, RougeL, rouge_f, strip_fixed
+from ftcore.evaluation.metric import Example, MetricContext, get_metric
+from ftcore.evaluation.metrics.rouge import Rouge1, Rouge2, RougeL, rouge_scores, strip_fixed
 from ftcore.evaluation.text import chinese_tokens
 
 ENGLISH = [
@@ -59,6 +59,17 @@ def test_known_values() -> None:
     )
 
 
+def test_recall_and_precision() -> None:
+    example = Example("r", (), "the cat on the mat", "the cat sat on mat")
+    figures = {
+        name: get_metric(f"rouge_{name}")().row_score(example, MetricContext())
+        for name in ("1_r", "1_p", "2_r", "2_p", "l_r", "l_p")
+    }
+    assert figures == pytest.approx(
+        {"1_r": 1, "1_p": 0.8, "2_r": 0.25, "2_p": 0.25, "l_r": 0.8, "l_p": 0.8}
+    )
+
+
 @pytest.mark.parametrize("blank", ["", "  ", "\n\n"])
 def test_an_empty_answer_scores_zero(blank: str) -> None:
     assert values(blank, "a b c") == [0, 0, 0]
@@ -73,12 +84,15 @@ def test_equal_to_rouge_chinese_on_mixed_pairs() -> None:
         )
         for kind in ("rouge-1", "rouge-2", "rouge-l"):
             expected = oracle(kind, prediction, reference)
-            assert rouge_f(kind, prediction, reference) == pytest.approx(expected, abs=1e-12)
+            assert rouge_scores(kind, prediction, reference)[0] == pytest.approx(
+                expected, abs=1e-12
+            )
 
 
 def test_chinese_is_judged_for_each_side_alone() -> None:
-    assert rouge_f("rouge-1", "open at nine", "九点开门") == 0
-    assert rouge_f("rouge-l", "九点开门", "九点开门") == pytest.approx(1, abs=1e-7)
+    assert rouge_scores("rouge-1", "open at nine", "九点开门") == (0, 0, 0)
+    same = rouge_scores("rouge-l", "九点开门", "九点开门")
+    assert same == pytest.approx((1, 1, 1), abs=1e-7)
 
 
 def test_fixed_opening_and_closing_are_cut_from_both() -> None:

@@ -10,7 +10,12 @@ import pytest
 
 from ftcore.errors import DataError
 from ftcore.evaluation.metric import Example, MetricContext
-from ftcore.evaluation.metrics.sql import SqlExactMatch, SqlExecutionAccuracy, database_path
+from ftcore.evaluation.metrics.sql import (
+    SqlExactMatch,
+    SqlExecutionAccuracy,
+    SqlParseRate,
+    database_path,
+)
 from ftcore.evaluation.score import problems, score
 from ftcore.evaluation.sql_runner import SqlLimits
 
@@ -114,6 +119,21 @@ def test_no_folder_is_an_error() -> None:
 def test_exact_match(prediction: str, reference: str, expected: float) -> None:
     example = Example("r", (), reference, prediction)
     assert SqlExactMatch().score_row(example, MetricContext()) == (expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "expected"),
+    [
+        ("SELECT nope FROM nowhere;", 1),
+        ("SELECT 1; SELECT 2", 0),
+        ("DROP TABLE item", 0),
+        ("```sql\nSELECT 1\n```", 0),
+        ("", 0),
+    ],
+)
+def test_parse_rate(prediction: str, expected: float) -> None:
+    example = Example("r", (), "SELECT 1", prediction)
+    assert SqlParseRate().score_row(example, MetricContext()) == (expected, 1)
 
 
 def test_score_ends_the_process(context: MetricContext) -> None:

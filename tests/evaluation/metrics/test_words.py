@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftcore.evaluation.metrics.words import overlap
+from ftcore.evaluation.metrics.words import character_overlap, overlap
 
 
 def squad(prediction: str, reference: str) -> float:
@@ -66,3 +66,16 @@ def test_equal_to_squads_definition(prediction: str, reference: str) -> None:
 @given(st.text(max_size=30))
 def test_a_text_agrees_with_itself(text: str) -> None:
     assert overlap(text, text) == (1, 1, 1)
+
+
+def test_characters() -> None:
+    # 奖学金每年申请 and 奖学金每月申请: six of seven characters shared.
+    assert character_overlap("奖学金每年申请。", "奖学金，每月申请") == pytest.approx((6 / 7,) * 3)
+    assert character_overlap("The abc.", "abd") == pytest.approx((2 / 3,) * 3)
+    assert character_overlap("", "a") == (1, 1, 1)
+    assert character_overlap("", "word") == (0, 0, 0)
+
+
+@given(st.text(max_size=30))
+def test_a_text_agrees_with_itself_by_characters(text: str) -> None:
+    assert character_overlap(text, text) == (1, 1, 1)

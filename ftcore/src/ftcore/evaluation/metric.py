@@ -19,12 +19,16 @@ from ftcore.rendering.messages import Message
 
 Array = npt.NDArray[np.float64]
 
+_LIMITS = {"share": (0.0, 1.0), "points": (0.0, 100.0)}
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """One test row with the model's answer: what every metric reads.
 
-    ``fields`` holds the row's other columns, such as ``database``, ``slice`` or ``must``.
+    ``fields`` holds the row's other columns, such as ``database``, ``slice`` or ``must``;
+    ``record`` what the generation itself noted, such as ``token_ids`` and ``finish``, and nothing
+    where the answer was made elsewhere.
     """
 
     row_id: str
@@ -32,6 +36,7 @@ class Example:
     reference: str
     prediction: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,15 +90,31 @@ class Metric(ABC):
 
     That shape is what makes intervals and paired comparisons exact for micro averages too: a
     resample sums other rows, then calls ``aggregate`` once. ``definition`` is one sentence that
-    ends with its source; ``columns`` names the counts of one row.
+    ends with its source; ``columns`` names the counts of one row. The unit says the metric's
+    limits: "share" is 0 to 1, "points" 0 to 100, any other has none. ``higher_is_better`` is None
+    where neither is. ``yes_no`` marks a mean of scores that are 0 or 1.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     unit: ClassVar[str] = "share"
-    higher_is_better: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool | None] = True
+    yes_no: ClassVar[bool] = False
     definition: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The smallest and the largest value that the metric can have, by its unit."""
+        return _LIMITS.get(self.unit)
+
+    def signature(self) -> str:
+        """Return what another tool needs to compute the same, version included; mostly nothing."""
+        return ""
+
+    def begin(self, examples: Sequence[Example], context: MetricContext) -> tuple[str, ...]:
+        """Look at all rows before the first is scored; returns the names of a row's counts."""
+        return self.columns
 
     def applies(self, example: Example) -> bool:
         """Return whether the row counts in this metric; all rows do unless a metric says so."""
@@ -105,7 +126,7 @@ class Metric(ABC):
 
     @abstractmethod
     def score_row(self, example: Example, context: MetricContext) -> tuple[float, ...]:
-        """Return the row's counts, one for each of ``columns``.
+        """Return the row's counts, one for each column.
 
         Raises DataError where the row itself cannot be scored; a bad prediction never raises.
         """
@@ -184,13 +205,25 @@ def get_metric(name: str) -> type[Metric]:
 
 def _builtin() -> list[type[Metric]]:
     # Imported here because those modules import this one.
-    from ftcore.evaluation.metrics import diversity, entities, exact, persona, rouge, sql, words
+    from ftcore.evaluation.metrics import (
+        bleu,
+        corpus,
+        diversity,
+        entities,
+        entity_labels,
+        entity_places,
+        exact,
+        output,
+        persona,
+        rouge,
+        sql,
+        words,
+    )
 
-    return [
-        metric
-        for module in (exact, words, rouge, entities, sql, persona, diversity)
-        for metric in module.METRICS
-    ]
+    texts = (exact, words, rouge, bleu, corpus)
+    tasks = (entities, entity_places, entity_labels, sql, persona)
+    modules = (*texts, *tasks, diversity, output)
+    return [metric for module in modules for metric in module.METRICS]
 
 
 def _place(metric: type[Metric]) -> str:

@@ -15,6 +15,7 @@ from ftcore.evaluation.statistics import (
     Interval,
     PairedDifference,
     bootstrap_interval,
+    corrected,
     paired_difference,
 )
 
@@ -26,7 +27,8 @@ class MetricScore:
     """One metric on the rows it applies to.
 
     ``counts`` has shape (n, columns), ``row_values`` shape (n,): the metric on that row alone,
-    NaN where a single row leaves it undefined. ``value`` is NaN where all rows do.
+    NaN where a single row leaves it undefined. ``value`` is NaN where all rows do. ``columns``
+    names the counts.
     """
 
     name: str
@@ -35,6 +37,7 @@ class MetricScore:
     row_ids: tuple[str, ...]
     counts: Array
     row_values: Array
+    columns: tuple[str, ...]
 
     @property
     def n(self) -> int:
@@ -66,7 +69,10 @@ class Scores:
             kept = [i for i, row_id in enumerate(score.row_ids) if row_id in wanted]
             ids = tuple(score.row_ids[i] for i in kept)
             counts = score.counts[kept]
-            parts[name] = _metric_score(get_metric(name)(), ids, counts, self.seed, self.resamples)
+            metric = get_metric(name)()
+            parts[name] = _metric_score(
+                metric, ids, counts, score.columns, self.seed, self.resamples
+            )
         return Scores(parts, self.seed, self.resamples)
 
     def summary(self) -> dict[str, dict[str, Any]]:
@@ -77,13 +83,14 @@ class Scores:
         """Return everything as plain data: figures, and each row's counts."""
         data: dict[str, Any] = {"seed": self.seed, "resamples": self.resamples, "metrics": {}}
         for name, score in self.metrics.items():
-            metric = get_metric(name)
+            metric = get_metric(name)()
             data["metrics"][name] = score.summary() | {
                 "title": metric.title,
                 "unit": metric.unit,
                 "higher_is_better": metric.higher_is_better,
                 "definition": metric.definition,
-                "columns": list(metric.columns),
+                "signature": metric.signature(),
+                "columns": list(score.columns),
                 "row_ids": list(score.row_ids),
                 "counts": score.counts.tolist(),
                 "row_values": [_number(value) for value in score.row_values.tolist()],
@@ -103,6 +110,7 @@ class Scores:
                 row_ids=tuple(score["row_ids"]),
                 counts=np.array(score["counts"], dtype=np.float64).reshape(-1, columns),
                 row_values=np.array([_float(value) for value in score["row_values"]]),
+                columns=tuple(score["columns"]),
             )
         return cls(parts, data["seed"], data["resamples"])
 
@@ -125,10 +133,11 @@ def score(
         for name in metric_names:
             metric = get_metric(name)()
             rows = [example for example in examples if metric.applies(example)]
+            columns = metric.begin(rows, context)
             counts = np.array([metric.score_row(row, context) for row in rows], dtype=np.float64)
-            counts = counts.reshape(len(rows), len(metric.columns))
+            counts = counts.reshape(len(rows), len(columns))
             ids = tuple(row.row_id for row in rows)
-            parts[name] = _metric_score(metric, ids, counts, seed, resamples)
+            parts[name] = _metric_score(metric, ids, counts, columns, seed, resamples)
     finally:
         context.close()
     return Scores(parts, seed, resamples)
@@ -150,19 +159,28 @@ def problems(
 
 
 def compare(
-    before: Scores, after: Scores, *, seed: int = 0, resamples: int = RESAMPLES
+    before: Scores,
+    after: Scores,
+    *,
+    main: str | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> dict[str, PairedDifference]:
     """Compare each metric that both have, paired by row id.
 
-    Raises DataError where the two were not scored on the same rows.
+    ``main`` is the metric named beforehand as the one that decides; the others are corrected for
+    being many. Raises DataError where the two were not scored on the same rows or not by the same
+    counts.
     """
-    compared = {}
+    compared, directions = {}, {}
     for name, first in before.metrics.items():
         if name not in after.metrics:
             continue
         second = after.metrics[name]
         order = _same_rows(name, first.row_ids, second.row_ids)
+        _same_columns(name, first.columns, second.columns)
         metric = get_metric(name)()
+        directions[name] = metric.higher_is_better
         compared[name] = paired_difference(
             first.counts,
             second.counts[order],
@@ -170,8 +188,9 @@ def compare(
             resamples=resamples,
             seed=seed,
             higher_is_better=metric.higher_is_better,
+            yes_no=metric.yes_no,
         )
-    return compared
+    return corrected(compared, directions, alone=main)
 
 
 def slices(scores: Scores, examples: Sequence[Example], field: str) -> dict[str, Scores]:
@@ -199,15 +218,29 @@ def differences_to_json(differences: Mapping[str, PairedDifference]) -> dict[str
 
 
 def _metric_score(
-    metric: Metric, ids: tuple[str, ...], counts: Array, seed: int, resamples: int
+    metric: Metric,
+    ids: tuple[str, ...],
+    counts: Array,
+    columns: tuple[str, ...],
+    seed: int,
+    resamples: int,
 ) -> MetricScore:
+    interval = bootstrap_interval(
+        counts,
+        metric.aggregate,
+        resamples=resamples,
+        seed=seed,
+        limits=metric.limits,
+        yes_no=metric.yes_no,
+    )
     return MetricScore(
         name=metric.name,
         value=float(metric.aggregate(counts.sum(axis=0))),
-        interval=bootstrap_interval(counts, metric.aggregate, resamples=resamples, seed=seed),
+        interval=interval,
         row_ids=ids,
         counts=counts,
         row_values=np.asarray(metric.aggregate(counts), dtype=np.float64),
+        columns=columns,
     )
 
 
@@ -224,6 +257,16 @@ def _same_rows(name: str, first: tuple[str, ...], second: tuple[str, ...]) -> li
             details={"before": sorted(only_first)[:10], "after": sorted(only_second)[:10]},
         )
     return [places[row_id] for row_id in first]
+
+
+def _same_columns(name: str, first: tuple[str, ...], second: tuple[str, ...]) -> None:
+    if first != second:
+        raise DataError(
+            f"{name}: the two runs were scored by different counts: {', '.join(first)} and "
+            f"{', '.join(second)}",
+            hint="compare runs whose recipes list the same labels",
+            code="evaluation.counts-differ",
+        )
 
 
 def _number(value: float) -> float | None:

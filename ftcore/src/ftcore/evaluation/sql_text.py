@@ -8,7 +8,7 @@ from typing import Any
 
 def orders_result(sql: str) -> bool | None:
     """Return whether the query has a top-level ORDER BY; None where it is unreadable."""
-    tree = _parse(sql)
+    tree = parse_query(sql)
     return None if tree is None else tree.args.get("order") is not None
 
 
@@ -19,7 +19,7 @@ def normal_form(sql: str) -> str | None:
     semicolon go. Aliases, the order of conditions and of columns stay: they are the query's
     own. None where sqlglot cannot read it as one query.
     """
-    tree = _parse(sql)
+    tree = parse_query(sql)
     if tree is None:
         return None
     from sqlglot import expressions as exp
@@ -33,7 +33,8 @@ def normal_form(sql: str) -> str | None:
         return None
 
 
-def _parse(sql: str) -> Any:
+def parse_query(sql: str) -> Any:
+    """Return sqlglot's tree of the text, None where it is not exactly one query."""
     import sqlglot
     from sqlglot import expressions as exp
     from sqlglot.errors import SqlglotError

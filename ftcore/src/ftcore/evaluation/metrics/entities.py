@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -26,7 +25,7 @@ class _EntityMetric(Metric):
 
     def problems(self, examples: Sequence[Example], context: MetricContext) -> list[Problem]:
         """Return one problem for each reference that does not keep the format."""
-        return _reference_problems(examples, context)
+        return reference_problems(examples, context)
 
     def score_row(self, example: Example, context: MetricContext) -> tuple[float, ...]:
         """Return the row's numbers of entities correct, predicted and in the reference."""
@@ -70,7 +69,7 @@ class EntityPrecision(_EntityMetric):
 
     def aggregate(self, sums: Array) -> Array:
         """Return precision; NaN where neither side has an entity."""
-        return _share(sums[..., 0], sums[..., 1], sums[..., 2])
+        return share(sums[..., 0], sums[..., 1], sums[..., 2])
 
 
 class EntityRecall(_EntityMetric):
@@ -86,7 +85,7 @@ class EntityRecall(_EntityMetric):
 
     def aggregate(self, sums: Array) -> Array:
         """Return recall; NaN where neither side has an entity."""
-        return _share(sums[..., 0], sums[..., 2], sums[..., 1])
+        return share(sums[..., 0], sums[..., 2], sums[..., 1])
 
 
 class EntityParseRate(MeanMetric):
@@ -97,6 +96,7 @@ class EntityParseRate(MeanMetric):
 
     name: ClassVar[str] = "entity_parse_rate"
     title: ClassVar[str] = "Answers that parse"
+    yes_no: ClassVar[bool] = True
     definition: ClassVar[str] = (
         "Share of answers that are the no-entity sentence, or nothing but JSON objects with "
         "entity_text and entity_label, one a line (ft's own definition)."
@@ -116,6 +116,7 @@ class NoEntityAccuracy(MeanMetric):
 
     name: ClassVar[str] = "no_entity_accuracy"
     title: ClassVar[str] = "No-entity accuracy"
+    yes_no: ClassVar[bool] = True
     definition: ClassVar[str] = (
         "Of the rows whose reference has no entity, the share answered with the no-entity "
         "sentence and nothing else (ft's own definition)."
@@ -127,7 +128,7 @@ class NoEntityAccuracy(MeanMetric):
 
     def problems(self, examples: Sequence[Example], context: MetricContext) -> list[Problem]:
         """Return one problem for each reference that does not keep the format."""
-        return _reference_problems(examples, context)
+        return reference_problems(examples, context)
 
     def row_score(self, example: Example, context: MetricContext) -> float:
         """Return 1 where the answer is the no-entity sentence."""
@@ -135,55 +136,14 @@ class NoEntityAccuracy(MeanMetric):
         return float(parse_entities(example.prediction, context.no_entity).none)
 
 
-@dataclass(frozen=True, slots=True)
-class LabelScore:
-    """Strict figures of one label; NaN where a figure is undefined."""
-
-    label: str
-    correct: int
-    predicted: int
-    reference: int
-
-    @property
-    def precision(self) -> float:
-        """Correct over predicted."""
-        return self.correct / self.predicted if self.predicted else float("nan")
-
-    @property
-    def recall(self) -> float:
-        """Correct over those of the references."""
-        return self.correct / self.reference if self.reference else float("nan")
-
-    @property
-    def f1(self) -> float:
-        """Twice the correct over all on both sides."""
-        both = self.predicted + self.reference
-        return 2 * self.correct / both if both else float("nan")
-
-
-def scores_by_label(examples: Sequence[Example], context: MetricContext) -> list[LabelScore]:
-    """Return strict figures per label: the recipe's labels in order, then others by name.
-
-    Unreadable lines have no label and count nowhere here.
-    """
-    counts: dict[str, list[int]] = {label: [0, 0, 0] for label in context.labels}
-    for example in examples:
-        reference = parse_reference(example.reference, context.no_entity, example.row_id).entities
-        predicted = parse_entities(example.prediction, context.no_entity).entities
-        for column, entities in enumerate((predicted & reference, predicted, reference)):
-            for (_, label), number in entities.items():
-                counts.setdefault(label, [0, 0, 0])[column] += number
-    others = sorted(set(counts) - set(context.labels))
-    return [LabelScore(label, *counts[label]) for label in (*context.labels, *others)]
-
-
-def _share(correct: Array, base: Array, other: Array) -> Array:
+def share(correct: Array, base: Array, other: Array) -> Array:
     """Return ``correct / base``; 0 where only ``base`` is 0, NaN where ``other`` is 0 too."""
     share = ratio(correct, base)
     return np.where((base == 0) & (other > 0), 0.0, share)
 
 
-def _reference_problems(examples: Sequence[Example], context: MetricContext) -> list[Problem]:
+def reference_problems(examples: Sequence[Example], context: MetricContext) -> list[Problem]:
+    """Return one problem for each reference that does not keep the format."""
     found = []
     for example in examples:
         try:

@@ -15,6 +15,7 @@ class ExactMatch(MeanMetric):
 
     name: ClassVar[str] = "exact_match"
     title: ClassVar[str] = "Exact match"
+    yes_no: ClassVar[bool] = True
     definition: ClassVar[str] = (
         "Share of rows whose answer equals the reference after whitespace at both ends is cut "
         "(ft's own definition; SQuAD's would also normalise the words)."

@@ -21,6 +21,7 @@ class PersonaConsistency(MeanMetric):
 
     name: ClassVar[str] = "persona_consistency"
     title: ClassVar[str] = "Persona consistency"
+    yes_no: ClassVar[bool] = True
     definition: ClassVar[str] = (
         "Share of rows whose answer holds every phrase of `must` (of a list: one of its "
         "phrases) and none of `must_not`, whole words, case and runs of whitespace ignored "
@@ -36,14 +37,14 @@ class PersonaConsistency(MeanMetric):
         found = []
         for example in examples:
             try:
-                _demands(example, context)
+                demands(example, context)
             except DataError as error:
                 found.append(Problem(error.message, fix=error.hint, code=error.code))
         return found
 
     def row_score(self, example: Example, context: MetricContext) -> float:
         """Return 1 where the answer holds all it must and nothing it must not."""
-        must, must_not = _demands(example, context)
+        must, must_not = demands(example, context)
         answer = example.prediction
         kept = all(any(mentions(answer, phrase) for phrase in choice) for choice in must)
         broken = any(mentions(answer, phrase) for choice in must_not for phrase in choice)
@@ -66,7 +67,7 @@ def _pattern(phrase: str) -> re.Pattern[str]:
     return re.compile(before + re.escape(phrase) + after)
 
 
-def _demands(example: Example, context: MetricContext) -> tuple[Phrases, Phrases]:
+def demands(example: Example, context: MetricContext) -> tuple[Phrases, Phrases]:
     """Return the phrases of the row and of the persona, as (must, must_not)."""
     sources: tuple[Mapping[str, Any], ...] = (context.persona, example.fields)
     must, must_not = (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 from ftcore.evaluation.metric import Example, MeanMetric, Metric, MetricContext
-from ftcore.evaluation.text import rouge_tokens
+from ftcore.evaluation.text import rouge_tokens, versions
 
 _SOURCE = (
     "rouge-chinese 1.0 on jieba tokens where a text has Chinese characters (judged for answer "
@@ -15,68 +15,128 @@ _SOURCE = (
     "closing are cut from both; an empty answer scores 0 (Lin 2004; tokens as evalscope's "
     "general_qa)."
 )
+_FIGURES = {
+    "f": ("f", "F", "F (the harmonic mean of recall and precision)"),
+    "r": ("r", "recall", "recall (shared over the reference's)"),
+    "p": ("p", "precision", "precision (shared over the answer's)"),
+}
+_SHARED = {
+    "rouge-1": ("1", "of distinct words shared"),
+    "rouge-2": ("2", "of distinct word pairs shared"),
+    "rouge-l": ("l", "of the longest common subsequence of words"),
+}
 
 
 def strip_fixed(text: str, context: MetricContext) -> str:
-    """Return the text without surrounding whitespace and the recipe's opening and closing."""
-    text = text.strip()
-    text = text.removeprefix(context.strip_prefix.strip())
-    return text.removesuffix(context.strip_suffix.strip()).strip()
+    """Return the text without the recipe's opening and closing, and whitespace around them.
+
+    A recipe that has neither gets the text as it is.
+    """
+    opening, closing = context.strip_prefix.strip(), context.strip_suffix.strip()
+    if not opening and not closing:
+        return text
+    return text.strip().removeprefix(opening).removesuffix(closing).strip()
 
 
-def rouge_f(kind: str, prediction: str, reference: str) -> float:
-    """Return the F value of ``rouge-1``, ``rouge-2`` or ``rouge-l``; 0 where a text is blank."""
+@lru_cache(maxsize=8192)
+def rouge_scores(kind: str, prediction: str, reference: str) -> tuple[float, float, float]:
+    """Return F, recall and precision of ``rouge-1``, ``rouge-2`` or ``rouge-l``.
+
+    All are 0 where a text is blank.
+    """
     if not prediction.strip() or not reference.strip():
-        return 0.0
-    scores = _scorer(kind).get_scores(rouge_tokens(prediction), rouge_tokens(reference))
-    return float(scores[0][kind]["f"])
+        return 0.0, 0.0, 0.0
+    scores = _scorer(kind).get_scores(rouge_tokens(prediction), rouge_tokens(reference))[0][kind]
+    return float(scores["f"]), float(scores["r"]), float(scores["p"])
 
 
 class _Rouge(MeanMetric):
-    """Mean over rows of one ROUGE F value."""
+    """Mean over rows of one ROUGE figure; a subclass says which ``kind`` and ``figure``."""
 
     kind: ClassVar[str]
+    figure: ClassVar[str]
+
+    def __init_subclass__(cls, *, kind: str, figure: str) -> None:
+        """Name and describe the metric from its kind and its figure."""
+        number, shared = _SHARED[kind]
+        short, title, about = _FIGURES[figure]
+        cls.kind, cls.figure = kind, figure
+        cls.name = f"rouge_{number}_{short}"
+        cls.title = f"ROUGE-{number.upper()} {title}"
+        cls.definition = f"Mean over rows of the {about} {shared}; {_SOURCE}"
+
+    def signature(self) -> str:
+        """Return the versions of the library and of the tokeniser."""
+        return versions("jieba", "rouge-chinese")
 
     def row_score(self, example: Example, context: MetricContext) -> float:
-        """Return the row's F value after the fixed opening and closing are cut."""
+        """Return the row's figure after the fixed opening and closing are cut."""
         prediction = strip_fixed(example.prediction, context)
-        return rouge_f(self.kind, prediction, strip_fixed(example.reference, context))
+        scores = rouge_scores(self.kind, prediction, strip_fixed(example.reference, context))
+        return scores["frp".index(self.figure)]
 
 
-class RougeL(_Rouge):
+class RougeL(_Rouge, kind="rouge-l", figure="f"):
     """ROUGE-L F: longest common subsequence of words.
 
     Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
     """
 
-    kind: ClassVar[str] = "rouge-l"
-    name: ClassVar[str] = "rouge_l_f"
-    title: ClassVar[str] = "ROUGE-L F"
-    definition: ClassVar[str] = f"Mean over rows of the longest-common-subsequence F; {_SOURCE}"
 
-
-class Rouge1(_Rouge):
+class Rouge1(_Rouge, kind="rouge-1", figure="f"):
     """ROUGE-1 F: distinct words shared.
 
     Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
     """
 
-    kind: ClassVar[str] = "rouge-1"
-    name: ClassVar[str] = "rouge_1_f"
-    title: ClassVar[str] = "ROUGE-1 F"
-    definition: ClassVar[str] = f"Mean over rows of the F of distinct words shared; {_SOURCE}"
 
-
-class Rouge2(_Rouge):
+class Rouge2(_Rouge, kind="rouge-2", figure="f"):
     """ROUGE-2 F: distinct word pairs shared.
 
     Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
     """
 
-    kind: ClassVar[str] = "rouge-2"
-    name: ClassVar[str] = "rouge_2_f"
-    title: ClassVar[str] = "ROUGE-2 F"
-    definition: ClassVar[str] = f"Mean over rows of the F of distinct word pairs shared; {_SOURCE}"
+
+class RougeLRecall(_Rouge, kind="rouge-l", figure="r"):
+    """ROUGE-L recall: longest common subsequence of words.
+
+    Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
+    """
+
+
+class Rouge1Recall(_Rouge, kind="rouge-1", figure="r"):
+    """ROUGE-1 recall: distinct words shared.
+
+    Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
+    """
+
+
+class Rouge2Recall(_Rouge, kind="rouge-2", figure="r"):
+    """ROUGE-2 recall: distinct word pairs shared.
+
+    Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
+    """
+
+
+class RougeLPrecision(_Rouge, kind="rouge-l", figure="p"):
+    """ROUGE-L precision: longest common subsequence of words.
+
+    Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
+    """
+
+
+class Rouge1Precision(_Rouge, kind="rouge-1", figure="p"):
+    """ROUGE-1 precision: distinct words shared.
+
+    Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
+    """
+
+
+class Rouge2Precision(_Rouge, kind="rouge-2", figure="p"):
+    """ROUGE-2 precision: distinct word pairs shared.
+
+    Unit: share, 0 to 1. Higher is better. Source: Lin 2004, by rouge-chinese.
+    """
 
 
 @cache
@@ -89,4 +149,14 @@ def _scorer(kind: str) -> Any:
     return Rouge(metrics=[kind])
 
 
-METRICS: tuple[type[Metric], ...] = (RougeL, Rouge1, Rouge2)
+METRICS: tuple[type[Metric], ...] = (
+    RougeL,
+    Rouge1,
+    Rouge2,
+    RougeLRecall,
+    Rouge1Recall,
+    Rouge2Recall,
+    RougeLPrecision,
+    Rouge1Precision,
+    Rouge2Precision,
+)

@@ -10,7 +10,7 @@ from ftcore.errors import DataError, Problem
 from ftcore.evaluation.metric import Example, MeanMetric, Metric, MetricContext
 from ftcore.evaluation.sql_compare import same_result
 from ftcore.evaluation.sql_runner import SqlResult
-from ftcore.evaluation.sql_text import normal_form, orders_result
+from ftcore.evaluation.sql_text import normal_form, orders_result, parse_query
 
 _SUFFIXES = ("", ".sqlite", ".sqlite3", ".db")
 
@@ -24,6 +24,7 @@ class SqlExecutionAccuracy(MeanMetric):
 
     name: ClassVar[str] = "sql_execution_accuracy"
     title: ClassVar[str] = "SQL execution accuracy"
+    yes_no: ClassVar[bool] = True
     definition: ClassVar[str] = (
         "Share of rows whose answer, run as it stands, returns the reference's rows: as a "
         "multiset, in order only where the reference has a top-level ORDER BY, column names "
@@ -61,6 +62,7 @@ class SqlExactMatch(MeanMetric):
 
     name: ClassVar[str] = "sql_exact_match"
     title: ClassVar[str] = "SQL exact match"
+    yes_no: ClassVar[bool] = True
     definition: ClassVar[str] = (
         "Share of rows whose answer equals the reference after both are written by sqlglot with "
         "one spelling of keywords, names, quotes and spacing (ft's own definition)."
@@ -73,6 +75,25 @@ class SqlExactMatch(MeanMetric):
             return 1.0
         expected = normal_form(reference)
         return float(expected is not None and normal_form(prediction) == expected)
+
+
+class SqlParseRate(MeanMetric):
+    """Share of answers that are one SQL query and nothing else.
+
+    Unit: share, 0 to 1. Higher is better. Source: ft's, by sqlglot.
+    """
+
+    name: ClassVar[str] = "sql_parse_rate"
+    title: ClassVar[str] = "Answers that parse"
+    yes_no: ClassVar[bool] = True
+    definition: ClassVar[str] = (
+        "Share of rows whose answer sqlglot reads as exactly one query in SQLite's dialect; "
+        "whether its tables and columns exist does not matter (ft's own definition)."
+    )
+
+    def row_score(self, example: Example, context: MetricContext) -> float:
+        """Return 1 where the answer is one query."""
+        return float(parse_query(example.prediction) is not None)
 
 
 def database_path(example: Example, context: MetricContext) -> Path:
@@ -116,4 +137,8 @@ def _run_reference(example: Example, context: MetricContext) -> tuple[SqlResult,
     )
 
 
-METRICS: tuple[type[Metric], ...] = (SqlExecutionAccuracy, SqlExactMatch)
+METRICS: tuple[type[Metric], ...] = (
+    SqlExecutionAccuracy,
+    SqlExactMatch,
+    SqlParseRate,
+)

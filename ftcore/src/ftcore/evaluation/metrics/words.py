@@ -1,12 +1,14 @@
-"""Token precision, recall and F1 in SQuAD's definition."""
+"""Precision, recall and F1 of words and of characters in SQuAD's definition."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from ftcore.evaluation.metric import Example, MeanMetric, Metric, MetricContext
-from ftcore.evaluation.text import normalised_words
+from ftcore.evaluation.text import normalised_characters, normalised_words
 
 _SOURCE = (
     "words after SQuAD's normalisation (Rajpurkar et al. 2016), jieba tokens where a text has "
@@ -14,9 +16,25 @@ _SOURCE = (
 )
 
 
+_CHARACTERS = (
+    "characters of the words after SQuAD's normalisation (Rajpurkar et al. 2016), whitespace and "
+    "punctuation left out; where either side has none, 1 if both have none, else 0."
+)
+
+
+@lru_cache(maxsize=8192)
 def overlap(prediction: str, reference: str) -> tuple[float, float, float]:
     """Return precision, recall and F1 of the two texts' normalised words as multisets."""
-    predicted, expected = normalised_words(prediction), normalised_words(reference)
+    return _shared(normalised_words(prediction), normalised_words(reference))
+
+
+@lru_cache(maxsize=8192)
+def character_overlap(prediction: str, reference: str) -> tuple[float, float, float]:
+    """Return precision, recall and F1 of the two texts' normalised characters as multisets."""
+    return _shared(normalised_characters(prediction), normalised_characters(reference))
+
+
+def _shared(predicted: Sequence[str], expected: Sequence[str]) -> tuple[float, float, float]:
     if not predicted or not expected:
         same = float(predicted == expected)
         return same, same, same
@@ -74,4 +92,62 @@ class TokenRecall(MeanMetric):
         return overlap(example.prediction, example.reference)[1]
 
 
-METRICS: tuple[type[Metric], ...] = (TokenF1, TokenPrecision, TokenRecall)
+class CharacterF1(MeanMetric):
+    """Mean over rows of the F1 between the characters of answer and reference.
+
+    Unit: share, 0 to 1. Higher is better. Source: as token_f1, by characters.
+    """
+
+    name: ClassVar[str] = "character_f1"
+    title: ClassVar[str] = "Character F1"
+    definition: ClassVar[str] = (
+        f"Mean over rows of the F1 of characters shared as multisets; {_CHARACTERS}"
+    )
+
+    def row_score(self, example: Example, context: MetricContext) -> float:
+        """Return the row's F1."""
+        return character_overlap(example.prediction, example.reference)[2]
+
+
+class CharacterPrecision(MeanMetric):
+    """Mean over rows of the share of the answer's characters that the reference has.
+
+    Unit: share, 0 to 1. Higher is better. Source: as token_f1, by characters.
+    """
+
+    name: ClassVar[str] = "character_precision"
+    title: ClassVar[str] = "Character precision"
+    definition: ClassVar[str] = (
+        f"Mean over rows of shared characters over the answer's characters; {_CHARACTERS}"
+    )
+
+    def row_score(self, example: Example, context: MetricContext) -> float:
+        """Return the row's precision."""
+        return character_overlap(example.prediction, example.reference)[0]
+
+
+class CharacterRecall(MeanMetric):
+    """Mean over rows of the share of the reference's characters that the answer has.
+
+    Unit: share, 0 to 1. Higher is better. Source: as token_f1, by characters.
+    """
+
+    name: ClassVar[str] = "character_recall"
+    title: ClassVar[str] = "Character recall"
+    definition: ClassVar[str] = (
+        f"Mean over rows of shared characters over the reference's characters; {_CHARACTERS}"
+    )
+
+    def row_score(self, example: Example, context: MetricContext) -> float:
+        """Return the row's recall."""
+        return character_overlap(example.prediction, example.reference)[1]
+
+
+METRICS: tuple[type[Metric], ...] = (
+    TokenF1,
+    TokenPrecision,
+    TokenRecall,
+    CharacterF1,
+    CharacterPrecision,
+    CharacterRecall,
+)
