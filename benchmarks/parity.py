@@ -1,153 +1,218 @@
-"""One recipe on every backend, without randomness that engines differ in: how far apart are they?
+"""Every row of the parity table: four recipes, engines' own losses, variants of one recipe.
 
-    python benchmarks/parity.py --steps 30
-    python benchmarks/parity.py --recipe recipes/nl2sql.toml --set train.lora.dora=true
+    python benchmarks/parity.py
+    python benchmarks/parity.py --only ner dora --steps 6
 
-Prints, for each pair of backends, the largest differences of per-step loss, gradient norm and final
-adapter, and whether trainable parameters, learning rates, steps and the optimizer's settings of
-every parameter are equal. Exits 1 unless all of it is equal to the bit.
+Each row is a certificate (`ft parity`) over the backends and, where it can, the plain loop.
+Trainings and certificates are stored below ``--runs`` and reused, so that the same command goes on
+where it was stopped. Writes ``docs/results/parity.md``; exits 1 unless every row keeps its bound.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import load_file
-
+import ftcore
+from ftcore.comparison.certificate import Certificate, Side
+from ftcore.comparison.pairs import apart
+from ftcore.comparison.record import read_record
+from ftcore.comparison.weights import weights_digest
+from ftcore.display.parity import WORDS
 from ftcore.engine.observer import Observer
-from ftcore.engine.prepare import prepare
-from ftcore.engine.run import execute
-from ftcore.plugins import load_plugins
-from ftcore.recipe.loading import load_recipe
+from ftcore.engine.parity.profile import as_overrides, length_pins, pins
+from ftcore.protocol import Event
+from ftcore.runs.folder import RunFolder
+from ftcore.runs.listing import list_runs
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "ner.toml"
-SAME = (
-    "train.precision=fp32",
-    "train.lora.dropout=0",
-    "train.batch_size=2",
-    "train.accumulation=2",
-    "launch.threads=1",
-    "data.test=[]",
-    "export.formats=[]",
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+BACKENDS = ("trl", "swift", "llamafactory")
+STRICT, VARIANT = 1e-6, 1e-4
+DDP = ("launch.processes=2", 'launch.strategy="ddp"')
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A row: what is changed about a recipe, whether the plain loop takes part, and the bound."""
+
+    name: str
+    recipe: str = "ner"
+    overrides: tuple[str, ...] = ()
+    reference: bool = True
+    bound: float = VARIANT
+
+
+CASES = (
+    *(Case(name, name, bound=STRICT) for name in ("ner", "nl2sql", "handbook_qa", "persona")),
+    Case("engine-loss", overrides=('train.loss="engine"',)),
+    Case("accumulation-4", overrides=("train.accumulation=4",)),
+    Case("full", overrides=('train.method="full"', "train.learning_rate=2e-5")),
+    Case("dora", overrides=("train.lora.dora=true",)),
+    Case("ddp", overrides=DDP, reference=False),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """What a run left that can be compared; curves have one value a step."""
+class Line:
+    """A line of the table: what was held against what, and how far it was apart."""
 
-    backend: str
-    steps: int
-    trainable: int
-    curves: dict[str, list[float]]
-    adapter: dict[str, NDArray[Any]]
-    optimizer: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How far two runs are apart: the largest differences, and what is not equal at all."""
-
-    pair: str
-    largest: dict[str, float]
-    unequal: list[str]
+    name: str
+    sides: str
+    loss: float
+    what: str
+    bound: float
 
     @property
-    def none(self) -> bool:
-        """Whether the two are the same to the bit."""
-        return not self.unequal and not any(self.largest.values())
+    def kept(self) -> bool:
+        """Whether the bound was kept."""
+        return self.loss <= self.bound
 
 
-def train(backend: str, recipe: Path, overrides: Sequence[str], runs: Path) -> Trained:
-    """Run ``recipe`` on ``backend`` and read back what it left."""
-    loaded = load_recipe(recipe, overrides=overrides)
-    quiet = Observer()
-    prepared = prepare(loaded, load_plugins(), backend=backend, notify=quiet.notice)
-    return read_run(execute(prepared, runs=runs, observer=quiet).folder.path, backend)
+class StopAtCheckpoint(Observer):
+    """Interrupts a run at its first checkpoint, as Ctrl-C would."""
+
+    def event(self, event: Event) -> None:
+        """Interrupt."""
+        if event.type == "checkpoint":
+            raise KeyboardInterrupt
 
 
-def read_run(run: Path, backend: str) -> Trained:
-    """Read the curves, the adapter and the optimizer's settings of a finished run."""
-    lines = (run / "events.jsonl").read_text("utf-8").splitlines()
-    points = [event["data"] for event in map(json.loads, lines) if event["type"] == "metric"]
-    names = ("loss", "grad_norm", "learning_rate", "validation_loss")
-    engine = json.loads((run / "engine_config.json").read_text("utf-8"))
-    result = json.loads((run / "result.json").read_text("utf-8"))
-    return Trained(
-        backend=backend,
-        steps=result["stages"]["train"]["steps"],
-        trainable=engine["recipe_fields"]["trainable_parameters"],
-        curves={name: [p[name] for p in points if p.get(name) is not None] for name in names},
-        adapter=load_file(run / "adapter" / "adapter_model.safetensors"),
-        optimizer=engine["optimizer"],
-    )
+def certify(case: Case, steps: int, runs: Path) -> Certificate:
+    """Return the certificate of a row, its trainings taken from ``runs`` where they are stored."""
+    return ftcore.parity(
+        ROOT / "recipes" / f"{case.recipe}.toml",
+        backends=BACKENDS,
+        reference=case.reference,
+        steps=steps,
+        overrides=case.overrides,
+        runs=runs,
+        out=runs / "certificates" / f"{case.name}.json",
+        progress=True,
+    ).certificate
 
 
-def difference(one: Trained, other: Trained) -> Difference:
-    """Compare two runs."""
-    unequal = [
-        name
-        for name, (mine, theirs) in {
-            "steps": (one.steps, other.steps),
-            "trainable parameters": (one.trainable, other.trainable),
-            "learning rates": (one.curves["learning_rate"], other.curves["learning_rate"]),
-            "optimizer": (one.optimizer, other.optimizer),
-            "adapter tensors": (one.adapter.keys(), other.adapter.keys()),
-            **{
-                f"length of {name}": (len(one.curves[name]), len(other.curves[name]))
-                for name in one.curves
-            },
-        }.items()
-        if mine != theirs
-    ]
-    largest = {
-        name: max((abs(a - b) for a, b in zip(one.curves[name], other.curves[name], strict=False)))
-        for name in ("loss", "grad_norm", "validation_loss")
-        if one.curves[name] and other.curves[name]
+def line_of(case: Case, certificate: Certificate) -> Line:
+    """Return a certificate as a line."""
+    worst = max(pair.loss.largest for pair in certificate.pairs)
+    sides = ", ".join(side.name for side in certificate.sides)
+    training = next(level for level in certificate.levels if level.name == "L3")
+    what = f"{WORDS[training.verdict][0]}: {training.sentence}"
+    if not certificate.holds:
+        what, worst = certificate.sentence, float("inf")
+    return Line(case.name, sides, worst, what, case.bound)
+
+
+def ddp_lines(two: Certificate, one: Certificate) -> Iterable[Line]:
+    """Hold two processes with accumulation 2 against one with accumulation 4: the same rows."""
+    others = {side.name: side for side in one.sides}
+    for side in two.sides:
+        loss = apart(side.loss, others[side.name].loss).largest
+        text = "two processes, accumulation 2, and one process, accumulation 4"
+        yield Line(f"ddp, {side.name}", "2 and 1 processes", loss, text, VARIANT)
+
+
+def resumed_lines(certificate: Certificate, steps: int, runs: Path) -> Iterable[Line]:
+    """Hold a run that was interrupted in the middle and resumed against one that was not."""
+    for side in certificate.sides:
+        if side.name not in BACKENDS:
+            continue
+        folder = resumed(side.name, certificate, steps, runs / "resumed" / side.name)
+        record = read_record(folder)
+        same = weights_digest(record.weights) == side.adapter
+        loss = apart(record.curve("loss"), list(side.loss)).largest
+        steps_behind = [gone["from_step"] for gone in RunFolder(folder).manifest().resumed]
+        text = f"resumed at step {steps_behind}; final weights {'equal' if same else 'differ'}"
+        yield Line(f"resumed, {side.name}", "resumed and not", loss, text, VARIANT)
+
+
+def resumed(backend: str, certificate: Certificate, steps: int, runs: Path) -> Path:
+    """Return a finished run that was interrupted at its checkpoint in the middle."""
+    longest = certificate.asked.max_length or 0
+    fields = {
+        **pins("strict", steps),
+        **length_pins(longest),
+        "train.checkpoints.every_steps": steps // 2,
+        "data.test": [],
     }
-    shared = one.adapter.keys() & other.adapter.keys()
-    largest["adapter"] = max(
-        float(np.abs(one.adapter[name] - other.adapter[name]).max()) for name in shared
+    if not list_runs(runs):
+        with suppress(KeyboardInterrupt):
+            ftcore.run(
+                certificate.asked.recipe,
+                backend=backend,
+                overrides=as_overrides(fields),
+                runs=runs,
+                progress=StopAtCheckpoint(),
+            )
+    run = list_runs(runs)[0]
+    if run.manifest().state != "finished":
+        ftcore.resume(run.path, runs=runs, progress=True)
+    return run.path
+
+
+def page(lines: Sequence[Line], sides: Sequence[Side], steps: int) -> str:
+    """Return the results page."""
+    rows = [
+        f"| {line.name} | {line.sides} | {line.loss:.2g} | {line.bound:g} | "
+        f"{'kept' if line.kept else '**not kept**'} | {line.what} |"
+        for line in lines
+    ]
+    engines = ("torch", "transformers", "peft", "trl", "ms-swift", "llamafactory")
+    versions = [
+        f"| {side.name} | "
+        + ", ".join(f"{name} {side.versions[name]}" for name in engines if name in side.versions)
+        + f" | `{side.lock[:16]}` |"
+        for side in sides
+    ]
+    return "\n".join(
+        [
+            "# Parity, measured",
+            "",
+            f"Written by `python benchmarks/parity.py --steps {steps}`: strict mode (fp32, one "
+            "thread, batch 2, short rows), each backend in its own environment. What the levels "
+            "mean: [parity.md](../parity.md).",
+            "",
+            "| case | held against each other | largest loss difference | bound | | finding |",
+            "|---|---|---:|---:|---|---|",
+            *rows,
+            "",
+            "| backend | versions | lock (SHA-256) |",
+            "|---|---|---|",
+            *versions,
+            "",
+        ]
     )
-    return Difference(f"{one.backend} / {other.backend}", largest, unequal)
 
 
 def main() -> int:
-    """Train on every backend asked for and compare them pair by pair."""
+    """Train what is not stored, judge every row, write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--recipe", type=Path, default=RECIPE)
+    names = [*(case.name for case in CASES), "resumed"]
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--backends", nargs="+", default=["trl", "swift", "llamafactory"])
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "parity-table")
     arguments = parser.parse_args()
-    overrides = [*SAME, f"train.max_steps={arguments.steps}", *arguments.overrides]
-    trained = []
-    with tempfile.TemporaryDirectory(prefix="ft-parity-") as runs:
-        for backend in arguments.backends:
-            trained.append(train(backend, arguments.recipe, overrides, Path(runs)))
-            last = trained[-1]
-            print(
-                f"{backend}: {last.steps} steps, {last.trainable:,} trainable parameters, "
-                f"loss {last.curves['loss'][0]:.9f} -> {last.curves['loss'][-1]:.9f}",
-                flush=True,
-            )
-    pairs = [difference(one, other) for one, other in itertools.combinations(trained, 2)]
-    for pair in pairs:
-        largest = ", ".join(f"{name} {value:.3g}" for name, value in pair.largest.items())
-        print(f"{pair.pair}: largest differences: {largest}; unequal: {pair.unequal or 'nothing'}")
-    same = all(pair.none for pair in pairs)
-    print("the same to the bit" if same else "NOT the same")
-    return 0 if same else 1
+    found: dict[str, Certificate] = {}
+    lines: list[Line] = []
+    for case in CASES:
+        if case.name in arguments.only:
+            found[case.name] = certify(case, arguments.steps, arguments.runs)
+            lines.append(line_of(case, found[case.name]))
+            print(f"{case.name}: {found[case.name].sentence}", flush=True)
+    if {"ddp", "accumulation-4"} <= found.keys():
+        lines += ddp_lines(found["ddp"], found["accumulation-4"])
+    if "resumed" in arguments.only and "ner" in found:
+        lines += resumed_lines(found["ner"], arguments.steps, arguments.runs)
+    sides = {side.name: side for item in found.values() for side in item.sides}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = page(lines, list(sides.values()), arguments.steps)
+    (RESULTS / "parity.md").write_text(text, encoding="utf-8")
+    print(text)
+    return 0 if all(line.kept for line in lines) else 1
 
 
 if __name__ == "__main__":

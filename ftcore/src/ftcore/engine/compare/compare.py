@@ -1,0 +1,161 @@
+"""`ft compare`: from recipes or runs to one comparison, its runs done and its report written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftcore.comparison.certificate import Asked as ParityAsked
+from ftcore.comparison.certificate import Certificate
+from ftcore.engine.compare.carry_out import DoneCell, carry_out, failures
+from ftcore.engine.compare.cells import Cell, plan_cells, require_rows
+from ftcore.engine.compare.choices import NO_PROFILE, Asked, parse_vary, what_varies
+from ftcore.engine.compare.stored import group
+from ftcore.engine.opening import use_plugins
+from ftcore.engine.parity.check import certify
+from ftcore.engine.parity.trainings import Workplace
+from ftcore.engine.run import matplotlib_folder
+from ftcore.errors import FtError
+from ftcore.report.compare import write_comparison
+from ftcore.report.compare_data import ComparedVariant, Comparison, FailedCell, make_comparison
+from ftcore.report.compare_run import read_compared
+from ftcore.runs.folder import RunFolder
+from ftcore.runs.listing import find_run
+
+FOLDER = "comparisons"
+PARITY_STEPS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison with its folder, the page of its report, and how its cells ended."""
+
+    comparison: Comparison
+    folder: Path
+    page: Path
+    cells: tuple[DoneCell, ...] = ()
+
+
+def plan(asked: Asked, workplace: Workplace) -> list[Cell]:
+    """Return every run that a comparison needs; nothing is trained."""
+    workplace.observer.phase("prepare")
+    cells = plan_cells(
+        asked, use_plugins(), workplace.runs, workplace.observer, offline=workplace.offline
+    )
+    require_rows(cells)
+    return cells
+
+
+def compare_recipes(asked: Asked, workplace: Workplace, out: Path | None = None) -> Compared:
+    """Do the runs that are missing, compare all, and write the report.
+
+    A run that fails is noted and the others go on; raises `InputError` where none finishes.
+    """
+    cells = plan(asked, workplace)
+    folder = out or workplace.runs / FOLDER / f"{_title(cells)}-{_digest(asked)}"
+    done = carry_out(cells, use_plugins(), workplace, folder)
+    certificate: Certificate | None = None
+    notes: list[str] = []
+    if asked.parity and len(set(asked.backends)) > 1:
+        certificate, notes = _certificate(asked, workplace, folder, _one_each(cells, done))
+    by_variant: dict[str, ComparedVariant] = {}
+    for cell, ended in zip(cells, done, strict=True):
+        name, before = cell.choice.name, by_variant.get(cell.choice.name)
+        runs = before.runs if before else ()
+        if ended.run is not None and ended.state != "failed":
+            runs = (*runs, read_compared(RunFolder(Path(ended.run))))
+        by_variant[name] = ComparedVariant(name, cell.choice.settings, runs)
+    comparison = make_comparison(
+        list(by_variant.values()),
+        title=_title(cells),
+        seeds_by=what_varies([cell.choice.settings for cell in cells]),
+        failed=[
+            FailedCell(cell.variant, cell.seed, cell.error or "", cell.run)
+            for cell in failures(done)
+        ],
+        certificate=certificate,
+        notes=notes,
+        price=asked.price,
+    )
+    return _written(comparison, folder, done)
+
+
+def compare_runs(
+    names: Sequence[str], runs: Path, out: Path | None = None, *, price: float | None = None
+) -> Compared:
+    """Compare stored runs; raises `RunNotFound` for one that is not finished or not scored."""
+    found: dict[str, RunFolder] = {}
+    for name in names:
+        run = find_run(name, runs)
+        found.setdefault(str(run.path), run)
+    variants = group([read_compared(run) for run in found.values()])
+    recipes = dict.fromkeys(run.manifest.recipe for v in variants for run in v.runs)
+    title = " and ".join(recipes)
+    comparison = make_comparison(
+        variants,
+        title=title,
+        seeds_by=what_varies([variant.settings for variant in variants]),
+        price=price,
+    )
+    key = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:8]
+    folder = out or runs / FOLDER / f"{title.replace(' ', '-')}-{key}"
+    return _written(comparison, folder, ())
+
+
+def _written(comparison: Comparison, folder: Path, done: Sequence[DoneCell]) -> Compared:
+    with matplotlib_folder():
+        page = write_comparison(comparison, folder)
+    return Compared(comparison, folder, page, tuple(done))
+
+
+def _certificate(
+    asked: Asked, workplace: Workplace, folder: Path, full_runs: tuple[str, ...]
+) -> tuple[Certificate | None, list[str]]:
+    """Certify the first steps on all backends; what keeps it from being made is a remark."""
+    varied = [f"{key}={values[0]}" for key, values in map(parse_vary, asked.vary)]
+    profile = asked.profiles[0] if asked.profiles else None
+    question = ParityAsked(
+        recipe=str(asked.recipes[0].absolute()),
+        profile=None if profile == NO_PROFILE else profile,
+        model=asked.models[0] if asked.models else None,
+        overrides=(*asked.overrides, *varied),
+        backends=tuple(dict.fromkeys(asked.backends)),
+        reference=False,
+        mode="strict",
+        steps=PARITY_STEPS,
+        max_length=None,
+        runs=full_runs,
+    )
+    workplace.observer.notice("parity: the first steps on every backend")
+    try:
+        certificate = certify(question, workplace)
+    except FtError as error:
+        return None, [f"there is no parity certificate: {error.message}"]
+    certificate.save(folder / "parity.json")
+    others = len(asked.recipes) > 1 or len(asked.profiles) > 1 or len(asked.models) > 1
+    if others or any(len(parse_vary(text)[1]) > 1 for text in asked.vary):
+        return certificate, ["the parity certificate is that of the first variant's settings"]
+    return certificate, []
+
+
+def _one_each(cells: Sequence[Cell], done: Sequence[DoneCell]) -> tuple[str, ...]:
+    """Return a finished run of each backend: the first variant's that has one."""
+    found: dict[str, str] = {}
+    for cell, ended in zip(cells, done, strict=True):
+        if ended.state != "failed" and ended.run is not None:
+            found.setdefault(cell.loaded.recipe.default_backend, ended.run)
+    return tuple(found.values())
+
+
+def _title(cells: Sequence[Cell]) -> str:
+    return "-".join(dict.fromkeys(cell.loaded.recipe.name for cell in cells))
+
+
+def _digest(asked: Asked) -> str:
+    """Return 8 hex digits of what is varied: more seeds of a comparison go to the same folder."""
+    parts = [asked.recipes, asked.backends, asked.profiles, asked.models, asked.vary]
+    text = json.dumps([[str(one) for one in part] for part in (*parts, asked.overrides)])
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

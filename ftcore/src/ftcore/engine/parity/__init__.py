@@ -1,0 +1,1 @@
+"""Runs one recipe on several backends and certifies whether it is the same training."""
