@@ -17,6 +17,7 @@ from pathlib import Path
 
 from docs_parts import (
     backends,
+    causes,
     checks,
     cleaning,
     commands,
@@ -34,6 +35,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "backend-list": backends.listing,
     "capabilities": backends.capabilities,
     "metrics": metrics.reference,
+    "causes": causes.reference,
     "formats": formats.reference,
     "checks-refused": checks.refused,
     "checks-odd": checks.odd,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from docs_parts.text import block
-from ftcore.data.checks import check
+from ftcore.data.checks import LookFor, check
 from ftcore.errors import Problem
 
 Rows = tuple[str, ...]
@@ -97,8 +97,7 @@ def messages(rows: Rows, test: Rows = ()) -> list[Problem]:
             base=folder,
             format="prompt_completion",
             test="test.jsonl" if test else None,
-            group="database" if "database" in rows[0] else None,
-            near=0.85,
+            look_for=LookFor(near=0.85, group="database" if "database" in rows[0] else None),
         )
     found = [*report.problems, *report.warnings]
     if not found:

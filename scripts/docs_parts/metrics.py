@@ -23,7 +23,7 @@ def reference() -> str:
 
 
 def _metric(metric: type[Metric], example: dict[str, Any]) -> list[str]:
-    direction = "higher" if metric.higher_is_better else "lower"
+    direction = {True: "higher", False: "lower", None: "neither"}[metric.higher_is_better]
     given = [f"given:     {example['given']}"] if "given" in example else []
     shown = "\n".join([*given, *(line for row in example["rows"] for line in _row(row))])
     value = check(metric, example)
@@ -37,7 +37,8 @@ def _metric(metric: type[Metric], example: dict[str, Any]) -> list[str]:
 
 
 def _row(row: dict[str, Any]) -> list[str]:
-    fields = [f"{name + ':':<11}{value!r}" for name, value in row.get("fields", {}).items()]
+    known = row.get("fields", {}) | row.get("record", {})
+    fields = [f"{name + ':':<11}{value!r}" for name, value in known.items()]
     return [f"reference: {row['reference']!r}", f"answer:    {row['answer']!r}", *fields]
 
 
@@ -47,7 +48,14 @@ def check(metric: type[Metric], example: dict[str, Any]) -> float:
     if "databases" in options:
         options["databases"] = ROOT / options["databases"]
     rows = [
-        Example(str(number), (), row["reference"], row["answer"], row.get("fields", {}))
+        Example(
+            str(number),
+            (),
+            row["reference"],
+            row["answer"],
+            row.get("fields", {}),
+            row.get("record", {}),
+        )
         for number, row in enumerate(example["rows"])
     ]
     with MetricContext(**options) as context:

@@ -23,7 +23,8 @@ def test_show_has_every_field(ft, toy):
     found = {(line["field"], line["value"]): line for line in data["capabilities"]}
     assert found["train.method", "lora"]["state"] == "exact"
     assert found["train.method", "full"]["state"] == "unsupported"
-    assert found["train.method", "ia3"]["state"] == "not_yet"
+    assert found["train.method", "ia3"]["state"] == "unsupported"
+    assert found["model.quantization", "4bit"]["state"] == "not_yet"
     assert found["model.quantization", "none"]["state"] == "exact"
     assert found["train.lora.dora", None]["state"] == "unsupported"
     assert found["train.loss", "engine"]["state"] == "approximate"
@@ -35,6 +36,13 @@ def test_show_as_a_table(ft, toy):
     assert lines[0] == "toy 0.1.0: Learns answers by heart"
     (line,) = [line for line in lines if line.startswith("train.precision = fp16")]
     assert line.split() == ["train.precision", "=", "fp16", "exact", "cuda", "needs", "a", "GPU"]
+
+
+def test_show_names_the_engines_own_arguments(ft, toy):
+    assert ft("backends", "show", "toy", "--json").data["engine_options"] == []
+    assert "tf32" in ft("backends", "show", "trl", "--json").data["engine_options"]
+    assert "learning_rate" not in ft("backends", "show", "trl", "--json").data["engine_options"]
+    assert "[backend.trl] takes " in ft("backends", "show", "trl").out
 
 
 def test_remove_without_environments(ft, toy):

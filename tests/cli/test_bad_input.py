@@ -170,7 +170,10 @@ def test_unknown_profile(refused, toy):
         ("train.epochs", "expected key=value"),
         ("train.epoch=2", "unknown key"),
         ("train.epochs=many", "expected a number above 0"),
-        ("train.packing=true", "ft does not do this yet: packing"),
+        ("train.packing=true", "toy does not support train.packing"),
+        ("model.quantization=4bit", "ft does not do this yet: quantised base weights"),
+        ("backend.toy.speed=2", "toy takes no options beyond the fields of the recipe"),
+        ("backend.tyo.speed=2", "did you mean [backend.toy]?"),
         ("train.lora.dora=true", "toy does not support train.lora.dora"),
         ("train.loss=engine", "only approximately"),
         ("evaluation.generation.top_k=3", "of no use while do_sample = false"),
@@ -184,7 +187,13 @@ def test_overrides(refused, toy, override, found):
 def test_unknown_evaluator(refused, toy, command):
     text = refused(2, *command.split(), toy.recipe, "--evaluator", "native")
     assert "backend toy declares no native evaluator" in text
-    assert "ft_toy.worker:ToyEvaluator" in text
+    assert "backends that have one: llamafactory, swift, trl" in text
+
+
+def test_an_evaluator_that_there_is_not(refused, toy):
+    text = refused(2, "run", toy.recipe, "--evaluator", "vllm")
+    assert "no evaluator 'vllm'" in text
+    assert "shared" in text
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,22 @@ def test_check_shows_the_first_of_many(ft, toy):
     assert "--all FILE" in text
 
 
+def test_a_recipe_is_checked_as_it_trains(ft, toy):
+    with (toy.root / "train.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"prompt": "Who  asks?", "completion": "I do."}) + "\n")
+        file.write(json.dumps({"prompt": "Who asks?", "completion": "I do."}) + "\n")
+    steps = 'data.clean=[{name="normalise_whitespace"}, {name="drop_duplicates"}]'
+    said = ft("data", "check", toy.recipe, "--set", steps, "--set", "data.split.validation=0.4")
+    assert "shaping      normalise_whitespace: 1 changed (12 rows)" in said.out
+    assert "shaping      drop_duplicates: 1 removed (12 rows)" in said.out
+    assert "\nvalidation\n" in said.out
+    assert "drop_duplicates 1" in said.out
+    assert "warning" not in said.out
+    data = ft("data", "check", toy.recipe, "--set", steps, "--json").data
+    assert data["parts"]["train"]["shaping"][1]["removed"] == 1
+    assert "leakage" in data["parts"]["test"]
+
+
 def test_files_take_no_recipe_options(ft, toy):
     text = ft("data", "check", toy.root / "train.jsonl", "--model", "x").refused(2)
     assert "need a recipe" in text
@@ -72,8 +88,10 @@ def test_check_for_languages_and_near_rows(ft, toy):
     assert "near duplicates 1" in said.out
     assert "languages    en 2" in said.out
     assert "more.jsonl:2: nearly the same row as" in said.out
+    strict = ft("data", "check", toy.root / "more.jsonl", "--similarity", 0.99, "--json").data
+    assert strict["parts"]["rows"]["counts"]["near_duplicates"] == 0
     data = ft("data", "check", toy.recipe, "--near", "--no-tokens", "--json").data
-    assert data["parts"]["train"]["leakage"]["near_prompt"] == 0
+    assert data["parts"]["test"]["leakage"]["near_prompt"] == 0
     assert data["parts"]["train"]["languages"] is None
 
 

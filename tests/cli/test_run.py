@@ -117,12 +117,34 @@ def test_report_is_written_anew(ft, toy, ran):
 
 def test_eval_of_a_run_gives_the_same_answers(ft, toy, ran):
     _, folder = ran
-    said = ft("eval", folder, "--recipe", toy.recipe, "--python", "current")
+    said = ft("eval", folder, "--recipe", toy.recipe, "--python", "current", "--fresh")
     assert said.code == 0, said.err
     assert "5 of 5 answers equal those that the run had kept" in said.out
     assert "Value" in said.out
     evaluations = [RunFolder(path) for path in (folder / "evaluations").glob("*")]
     assert [run.manifest().state for run in evaluations] == ["finished"]
+
+
+def test_eval_of_a_run_does_not_ask_again(ft, toy, ran):
+    _, folder = ran
+    said = ft("eval", folder, "--recipe", toy.recipe, "--python", "current")
+    assert "5 answers taken over" in said.err
+    assert "that the run had kept" not in said.out
+
+
+def test_eval_goes_on_where_an_earlier_one_stopped(ft, toy, tiny_model):
+    given = ("--recipe", toy.recipe, "--python", "current", "--runs", toy.runs)
+    first = Path(ft("eval", tiny_model, *given, "--json").data["evaluation"])
+    path = first / "predictions" / "after.jsonl"
+    one, two, three, *_ = path.read_text("utf-8").splitlines()
+    path.write_text(f"{one}\n{two}\n{three[:9]}", encoding="utf-8")
+    said = ft("eval", tiny_model, *given)
+    assert "2 answers taken over" in said.err
+    assert "taken over" not in ft("eval", tiny_model, *given, "--fresh").err
+    (second, third) = sorted((toy.runs / "evaluations").glob("*/predictions/after.jsonl"))[1:]
+    assert second.read_text("utf-8").splitlines()[:2] == [one, two]
+    assert len(second.read_text("utf-8").splitlines()) == 5
+    assert sorted(second.read_text("utf-8")) == sorted(third.read_text("utf-8"))
 
 
 def test_eval_of_an_adapter(ft, toy, ran):
@@ -189,3 +211,53 @@ def test_an_engine_that_dies(ft, toy, monkeypatch):
     monkeypatch.setenv("FT_TOY", "KilledBySignal")
     said = ft("run", toy.recipe, "--python", "current", "--runs", toy.runs)
     assert "signal 9 (SIGKILL)" in said.refused(6)
+
+
+def test_a_run_that_was_stopped_goes_on(ft, toy, toy_site):
+    command = [sys.executable, "-m", "ftcore", "run", toy.recipe, "--python", "current"]
+    process = subprocess.Popen(
+        [*map(str, command), "--runs", str(toy.runs), "--set", "train.max_steps=40"],
+        env=os.environ | {"PYTHONPATH": str(toy_site), "FT_TOY": "Slow"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        written = [path.stat().st_size for path in toy.runs.glob("*/receipts.jsonl")]
+        if any(written):
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    (folder,) = toy.runs.glob("*")
+    # The line that is printed is the line that goes on.
+    (line,) = (line for line in err.splitlines() if "ft run --resume" in line)
+    said = ft(*line.partition(": ft ")[2].split())
+    assert said.code == 0, said.err
+    assert "resuming after step" in said.err
+    assert "Exact match" in said.out
+    assert f"--recipe {toy.recipe} --set train.max_steps=40" in said.out
+    shown = ft("runs", "show", folder).out
+    assert "40 of 40 steps" in shown
+    assert "after step" in shown
+    assert "is finished" in ft("run", "--resume", folder).refused(2)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (("recipe.toml",), "RECIPE"),
+        (("--backend", "toy"), "--backend"),
+        (("--set", "train.epochs=2"), "--set"),
+        (("--seed", 0), "--seed"),
+        (("--dry-run",), "--dry-run"),
+    ],
+)
+def test_nothing_can_be_changed_in_a_run_that_goes_on(ft, given, what):
+    text = ft("run", "--resume", "last", *given).refused(2)
+    assert f"{what} cannot change a run that goes on" in text
+
+
+def test_a_recipe_or_a_run_is_needed(ft):
+    assert "Missing argument 'RECIPE'" in ft("run").refused(2)
+    assert "no run 'nothing'" in ft("run", "--resume", "nothing").refused(2)

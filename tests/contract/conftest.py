@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from safetensors.numpy import load_file
 from ftcore.engine.observer import Observer
 from ftcore.engine.prepare import prepare
 from ftcore.engine.run import Outcome, execute
+from ftcore.errors import WorkerCrashed
+from ftcore.launcher import Stopped
 from ftcore.plugins import load_plugins
 from ftcore.protocol import Event
 from ftcore.recipe.loading import load_recipe
@@ -93,28 +95,76 @@ class Cell(Observer):
         return found
 
 
+@dataclass
+class Interrupted(Cell):
+    """A run that ``strike`` ends, called with its folder when the step ``after`` was saved."""
+
+    folder: Path = Path()
+    after: int = 0
+    strike: Callable[[Path], None] | None = None
+
+    def started(self, run_folder: str) -> None:
+        self.folder = Path(run_folder)
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        if self.strike and event.type == "checkpoint" and event.data["step"] == self.after:
+            strike, self.strike = self.strike, None
+            strike(self.folder)
+
+
 Cells = Callable[..., Cell]
 
 
+@pytest.fixture
+def make_cell() -> type[Cell]:
+    """The observer that keeps a run's events."""
+    return Cell
+
+
 @pytest.fixture(scope="session")
-def cells(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Cells:
-    """A function that runs the tiny recipe on a backend; the same overrides run once."""
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """The tiny recipe in a folder with its rows."""
     folder = tmp_path_factory.mktemp("cells")
     (folder / "tiny.toml").write_text(RECIPE.format(model=tiny_model), encoding="utf-8")
     rows = [{"prompt": f"Which capital has {land}?", "completion": f"{land}!"} for land in LANDS]
     for name, part in (("train.jsonl", rows), ("test.jsonl", rows[:3])):
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in part]
         (folder / name).write_text("".join(lines), encoding="utf-8")
+    return folder / "tiny.toml"
+
+
+@pytest.fixture(scope="session")
+def cells(tiny_recipe: Path) -> Cells:
+    """A function that runs the tiny recipe on a backend; the same overrides run once."""
     kept: dict[tuple[str, ...], Cell] = {}
+    runs = tiny_recipe.parent / "runs"
 
     def run(backend: str, *overrides: str) -> Cell:
         key = (backend, *sorted(overrides))
         if key not in kept:
             cell = Cell()
-            loaded = load_recipe(folder / "tiny.toml", overrides=overrides)
+            loaded = load_recipe(tiny_recipe, overrides=overrides)
             prepared = prepare(loaded, load_plugins(), backend=backend, notify=cell.notice)
-            cell.outcome = execute(prepared, runs=folder / "runs", observer=cell)
+            cell.outcome = execute(prepared, runs=runs, observer=cell)
             kept[key] = cell
         return kept[key]
+
+    return run
+
+
+@pytest.fixture
+def interrupted(tiny_recipe: Path) -> Cells:
+    """A function that runs the tiny recipe on a backend until it is struck."""
+
+    def run(
+        backend: str, overrides: Sequence[str], strike: Callable[[Path], None], *, after: int
+    ) -> Cell:
+        cell = Interrupted(after=after, strike=strike)
+        loaded = load_recipe(tiny_recipe, overrides=overrides)
+        prepared = prepare(loaded, load_plugins(), backend=backend, notify=cell.notice)
+        with pytest.raises((Stopped, WorkerCrashed)):
+            execute(prepared, runs=tiny_recipe.parent / "runs", observer=cell)
+        return cell
 
     return run

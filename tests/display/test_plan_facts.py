@@ -75,6 +75,11 @@ def test_what_is_off_by_default(plan):
     assert texts["evaluation"] == "none: there are no test rows"
 
 
+def test_several_processes(plan):
+    texts = dict(plan_facts(replace(plan, processes=3)).pairs)
+    assert texts["batch"].startswith("2 rows x 2 accumulated x 3 processes = 12 rows a step")
+
+
 def test_notes(plan):
     noted = replace(plan, approximate=["a"], warnings=["b"], machine_problems=["c"])
     assert plan_notes(noted) == [
@@ -96,3 +101,30 @@ def test_sampling(plan):
 )
 def test_parameters(number, text):
     assert millions(number) == text
+
+
+@pytest.mark.parametrize(
+    ("method", "tokens", "text"),
+    [
+        ("ia3", None, "factors on keys, values and the feed-forward layer"),
+        ("prompt_tuning", 1, "the embeddings of 1 virtual token before every row"),
+        ("prefix_tuning", 8, "keys and values of 8 virtual tokens in every layer"),
+    ],
+)
+def test_adapters_other_than_lora(plan, method, tokens, text):
+    settings = replace(plan.settings, method=method, virtual_tokens=tokens)
+    assert dict(plan_facts(replace(plan, settings=settings)).pairs)[method] == text
+
+
+def test_engine_options_and_what_is_not_used(plan):
+    settings = replace(plan.settings, optimizer="adafactor", min_lr_ratio=0.1)
+    options = {"tf32": True, "torch_compile_mode": "default"}
+    changed = replace(plan, settings=settings, engine_options=options, other_options=["[b] is not"])
+    pairs = plan_facts(changed).pairs
+    assert [text for name, text in pairs if name == "engine option"] == [
+        "tf32 = true, outside the guarantee",
+        'torch_compile_mode = "default", outside the guarantee',
+    ]
+    assert dict(pairs)["learning rate"].startswith("0.001, linear down to 0.1 of it, ")
+    assert dict(pairs)["optimizer"].startswith("adafactor, weight decay ")
+    assert "[b] is not" in plan_notes(changed)

@@ -91,6 +91,14 @@ def test_recipe_examples_load(tmp_path: Path) -> None:
     assert load_recipe(tmp_path / "recipe.toml", profile="quick").recipe.train.max_steps == 20
 
 
+def test_the_judge_of_the_page_is_one(tmp_path: Path) -> None:
+    (block,) = [b for b in blocks(ROOT / "docs" / "judging.md") if b.file == "judge.toml"]
+    start = 'name = "x"\n[model]\nid = "m"\n[data]\ntrain = "rows.jsonl"\n'
+    (tmp_path / "recipe.toml").write_text(start + block.text, encoding="utf-8")
+    judge = load_recipe(tmp_path / "recipe.toml").recipe.evaluation.judge
+    assert None not in (judge.endpoint, judge.model, judge.rubric, judge.api_key_env)
+
+
 def test_the_plugin_of_the_author_guide(tmp_path: Path) -> None:
     """Its files as the page shows them, installed as pip would, and its commands."""
     page = blocks(ROOT / "docs" / "plugins.md")

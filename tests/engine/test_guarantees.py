@@ -16,6 +16,7 @@ from ftcore.engine.prepare import Prepared
 from ftcore.engine.settings import model_ref
 from ftcore.errors import EffectiveConfigMismatch, ProtocolViolation, ReceiptMismatch
 from ftcore.protocol import Receipt
+from ftcore.rendering.order import plan_order
 
 
 @pytest.fixture
@@ -51,6 +52,19 @@ def test_the_first_difference_is_named(prepared: Prepared, place: int, change: d
     with pytest.raises(ReceiptMismatch, match=f"micro-batch {place + 1} ") as caught:
         checked(prepared, found)
     assert caught.value.details["expected"] == receipts(prepared)[place].digest
+
+
+def test_ranks_may_be_ahead_of_each_other(toy):
+    prepared = toy.prepare()
+    order = plan_order(
+        10, batch_size=2, accumulation=1, world_size=2, epochs=2, max_steps=None, seed=7
+    )
+    prepared = replace(prepared, order=order)
+    found = sorted(receipts(prepared), key=lambda receipt: -receipt.rank)
+    assert {receipt.rank for receipt in found} == {0, 1}
+    checked(prepared, found).finish(prepared.order.steps, prepared.order)
+    with pytest.raises(ReceiptMismatch, match="micro-batch 2 "):
+        checked(prepared, [found[0], found[2]])
 
 
 def test_two_in_the_wrong_order(prepared: Prepared):

@@ -115,3 +115,33 @@ def test_the_metrics_options_come_from_the_recipe(toy):
     context = metric_context(loaded)
     assert context.databases == toy.root / "databases"
     assert (context.sql.seconds, context.strip_prefix) == (2.0, "Well,")
+
+
+def test_every_difference_says_how_sure_it_is(toy, run: RunFolder):
+    metrics = score(
+        toy, run, 'evaluation.metrics=["exact_match", "token_f1"]', right={"before": 0, "after": 4}
+    )
+    found = metrics["differences"]["before"]
+    assert found["exact_match"]["p_value"] == found["exact_match"]["p_adjusted"] == 0.0625
+    assert found["exact_match"]["words"] == "no significant difference"
+    assert found["exact_match"]["detectable"] > 0.5
+    assert metrics["generation"] == {}
+    assert metrics["validation"] is None
+
+
+def test_what_generation_noted_is_there_for_metrics(toy, run: RunFolder):
+    prepared = toy.prepare('evaluation.metrics=["cut_answers", "output_tokens", "output_words"]')
+    lines = [
+        {"row_id": row.row_id, "text": "one two", "token_ids": [1, 2, 3], "finish": finish}
+        for row, finish in zip(
+            prepared.inputs.test, ["stop", "stop", "length", "stop", "stop"], strict=True
+        )
+    ]
+    path = run.file("predictions") / "after.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = score_run(run, prepared.loaded, prepared.inputs.test)["stages"]["after"]
+    assert {name: figures["value"] for name, figures in found.items()} == {
+        "cut_answers": 0.2,
+        "output_tokens": 3.0,
+        "output_words": 2.0,
+    }

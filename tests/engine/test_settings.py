@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from ftcore.engine.settings import (
     trained_names,
 )
 from ftcore.errors import RecipeError
+from ftcore.models.inspect import inspect_model
+from ftcore.recipe.loading import load_recipe
 
 
 @pytest.mark.parametrize(
@@ -37,7 +40,8 @@ def test_steps_and_epochs_come_from_the_order(toy):
 def test_nothing_is_left_open(toy):
     settings = toy.prepare().settings
     unset = {name for name in settings.__slots__ if getattr(settings, name) is None}
-    assert unset == {"eval_every", "patience", "save_every", "neftune_alpha"}
+    off = {"neftune_alpha", "min_lr_ratio", "virtual_tokens"}
+    assert unset == {"eval_every", "patience", "save_every", *off}
 
 
 @pytest.mark.parametrize(
@@ -102,3 +106,22 @@ def test_more_layers_than_there_are(toy):
     with pytest.raises(RecipeError, match="the model has 2 layers, fewer than") as caught:
         trained_names(in_place(prepared.loaded.recipe, "freeze", 3), prepared.facts)
     assert caught.value.code == "recipe.too-many-layers"
+
+
+@pytest.mark.parametrize(
+    ("method", "trained"),
+    [
+        # Two layers: keys and values of 4, an inner activation of 16.
+        ("ia3", 2 * (4 + 4 + 16)),
+        ("prompt_tuning", 5 * 8),
+        # Keys and values of 4, two layers.
+        ("prefix_tuning", 5 * 2 * 2 * 4),
+    ],
+)
+def test_other_adapters(toy, method, trained):
+    overrides = [f"train.method={method}", "train.lora.rank=", "train.lora.alpha="]
+    if method != "ia3":
+        overrides.append("train.prompt.virtual_tokens=5")
+    loaded = load_recipe(toy.recipe, overrides=overrides)
+    facts = inspect_model(Path(loaded.recipe.model.id))
+    assert trainable_parameters(loaded.recipe, facts) == trained

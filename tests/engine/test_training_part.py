@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 
 import pytest
 
-from ftcore.engine.inputs import read_inputs
+from ftcore.data.account import LeftOut
+from ftcore.data.shape import Shaper
+from ftcore.engine.inputs import open_data, read_test
 from ftcore.engine.preview import preview_rows
 from ftcore.errors import DataError, RecipeError
 from ftcore.recipe.loading import load_recipe
@@ -26,6 +29,27 @@ name = "drop_duplicates"
 """
 
 
+@dataclass
+class Shaped:
+    """The rows of `data.train` as the recipe shapes them."""
+
+    parts: dict = field(default_factory=lambda: {"train": [], "validation": [], "test": []})
+    left_out: list = field(default_factory=list)
+    shaping: list = field(default_factory=list)
+
+
+def shape(loaded) -> Shaped:
+    data, found = open_data(loaded), Shaped()
+    shaper = Shaper(data.shaping, data.portions["train"].quoting)
+    for item in data.items(shaper):
+        if isinstance(item, LeftOut):
+            found.left_out.append(item)
+        else:
+            found.parts[item[0]].append(item[1])
+    found.shaping = shaper.counts
+    return found
+
+
 def write(toy, clean="", rows=ROWS, data=""):
     (toy.root / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     text = toy.recipe.read_text().replace("max_length = 128\n", f"max_length = 128\n{data}")
@@ -34,8 +58,8 @@ def write(toy, clean="", rows=ROWS, data=""):
 
 
 def test_cleaning_comes_before_the_split(toy):
-    inputs = read_inputs(write(toy, CLEAN + "[data.split]\nvalidation = 0.3\n"))
-    assert len(inputs.train) + len(inputs.validation) == 14
+    inputs = shape(write(toy, CLEAN + "[data.split]\nvalidation = 0.3\n"))
+    assert len(inputs.parts["train"]) + len(inputs.parts["validation"]) == 14
     assert [str(count) for count in inputs.shaping] == [
         "normalise_whitespace: 1 changed (15 rows)",
         "drop_duplicates: 1 removed (15 rows)",
@@ -59,21 +83,21 @@ def test_the_plan_counts_each_step_and_the_account_adds_up(toy):
 
 def test_augmentation_sees_the_training_part_alone(toy):
     clean = '[[data.clean]]\nname = "noise"\noptions = {rate = 0.5}\n'
-    inputs = read_inputs(write(toy, clean + "[data.split]\nvalidation = 0.3\n"))
-    held_out = {row.source.line for row in inputs.validation}
+    inputs = shape(write(toy, clean + "[data.split]\nvalidation = 0.3\n"))
+    held_out = {row.source.line for row in inputs.parts["validation"]}
     added = [
         row
-        for row in inputs.train
+        for row in inputs.parts["train"]
         if row.messages[0].content not in {item["prompt"] for item in ROWS}
     ]
     assert inputs.shaping[0].added == len(added) > 0
     assert held_out.isdisjoint(row.source.line for row in added)
-    assert read_inputs(load_recipe(toy.recipe)).train == inputs.train
+    assert shape(load_recipe(toy.recipe)) == inputs
 
 
 def test_steps_behind_an_augmentation_run_after_it(toy):
     clean = '[[data.clean]]\nname = "noise"\n' + CLEAN
-    inputs = read_inputs(write(toy, clean))
+    inputs = shape(write(toy, clean))
     assert [count.name for count in inputs.shaping] == [
         "noise",
         "normalise_whitespace",
@@ -89,8 +113,8 @@ def test_weights(toy):
     toy.recipe.write_text(
         toy.recipe.read_text().replace('train = "train.jsonl"', f"train = {sources}")
     )
-    inputs = read_inputs(load_recipe(toy.recipe))
-    by_file = [row.source.file for row in inputs.train]
+    inputs = shape(load_recipe(toy.recipe))
+    by_file = [row.source.file for row in inputs.parts["train"]]
     assert by_file.count("more.jsonl") == 3
     assert 3 <= by_file.count("train.jsonl") <= 12
     (count,) = inputs.shaping
@@ -100,18 +124,21 @@ def test_weights(toy):
 
 
 def test_what_is_clean_is_not_warned_of(toy):
-    loaded = write(toy)
-    assert any("U+0007" in str(warning) for warning in read_inputs(loaded).warnings)
-    clean = '[[data.clean]]\nname = "strip_control_characters"\n'
-    assert not any("U+0007" in str(warning) for warning in read_inputs(write(toy, clean)).warnings)
-    other = load_recipe(toy.recipe, overrides=['data.clean=[{name="drop_duplicates"}]'])
-    assert any("U+0007" in str(warning) for warning in read_inputs(other).warnings)
+    def odd(*overrides):
+        plan = toy.prepare(*overrides).plan
+        return [warning for warning in plan.warnings if "U+0007" in warning]
+
+    write(toy)
+    (warning,) = odd()
+    assert warning.startswith("train.jsonl:3 messages[0]: control character U+0007 at character 7")
+    assert len(odd('data.clean=[{name="drop_duplicates"}]')) == 1
+    assert odd('data.clean=[{name="strip_control_characters"}]') == []
 
 
 def test_wrong_steps_are_told_with_their_line(toy):
     loaded = write(toy, '[[data.clean]]\nname = "noize"\n')
     with pytest.raises(DataError) as caught:
-        read_inputs(loaded)
+        open_data(loaded)
     (problem,) = caught.value.problems
     assert problem.line == toy.recipe.read_text().splitlines().index('name = "noize"') + 1
     assert "did you mean 'noise'" in str(problem)
@@ -135,7 +162,7 @@ def test_documents_are_trained_on_without_a_chat_template(toy, tiny_model):
     (row, *_) = preview_rows(load_recipe(toy.recipe), notify=lambda text: None)
     assert row.segments[0].supervised
     with pytest.raises(DataError, match="cannot be a test row"):
-        read_inputs(load_recipe(toy.recipe, overrides=['data.test="train.jsonl"']))
+        read_test(load_recipe(toy.recipe, overrides=['data.test="train.jsonl"']))
 
 
 def test_the_preview_shows_lost_rows(toy):

@@ -98,7 +98,7 @@ def test_the_command_line(make_job: Callable[..., Job], tmp_path: Path):
     assert command[-3:-1] == ["/code/ftcore/worker/bootstrap.py", "/code"]
     assert command[-1].endswith("/run/job.json")
     ranks = launcher.command(make_job(world_size=2))
-    assert ranks[1:5] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    assert ranks == [*command, "2"]
 
 
 @pytest.mark.parametrize(
@@ -236,3 +236,30 @@ def test_an_ignored_interrupt_stays_ignored(worker):
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_every_rank_is_heard(worker, make_job: Callable[..., Job]):
+    """Receipts of all, events of the first, warnings of the others."""
+    worker.job = make_job(world_size=2)
+    lines = [
+        'event("started"); event("metric", loss=0.5)',
+        'line("receipts.jsonl", version=1, stage="train", step=0, micro=0, rank=0, digest="a")',
+        'line("receipts.rank1.jsonl", version=1, stage="train", step=0, micro=0, rank=1, '
+        'digest="b")',
+        'data = dict(version=1, sequence=0, time=0.0, stage="train", rank=1)',
+        'line("events.rank1.jsonl", type="heartbeat", data={}, **data)',
+        'line("events.rank1.jsonl", type="warning", data={"message": "odd"}, **data)',
+        "result()",
+    ]
+    worker.run("\n".join(lines))
+    assert sorted(receipt.digest for receipt in worker.receipts) == ["a", "b"]
+    heard = sorted((event.rank, event.type) for event in worker.events)
+    assert heard == [(0, "metric"), (0, "started"), (1, "warning")]
+
+
+def test_results_of_an_earlier_worker_are_gone(worker):
+    for name in ("result.json", "result.rank1.json"):
+        (worker.folder / name).write_text("{}")
+    with pytest.raises(WorkerCrashed, match="left no result"):
+        worker.run("pass")
+    assert list(worker.folder.glob("result*.json")) == []

@@ -36,19 +36,10 @@ def test_the_table_names_fields_of_the_schema():
 
 REFUSED = {
     "model.quantization": "4bit",
-    "train.method": "prompt_tuning",
-    "train.prompt.virtual_tokens": 4,
-    "train.packing": True,
-    "train.lora.init": "pissa",
-    "evaluation.judge.endpoint": "http://localhost",
-    "evaluation.judge.model": "m",
-    "evaluation.judge.rubric": "r",
     "export.formats": ["merged", "gguf"],
-    "launch.processes": 2,
     "launch.nodes": 2,
-    "launch.strategy": "ddp",
+    "launch.strategy": "fsdp",
     "track.trackers": ["swanlab"],
-    "backend": {"trl": {"x": 1}},
 }
 
 

@@ -70,6 +70,21 @@ def test_defaults_do_not_contradict_each_other():
         ),
         ({"train__freeze__last_layers": 4}, "train.freeze.last_layers"),
         ({"train__prompt__virtual_tokens": 4}, "train.prompt.virtual_tokens"),
+        ({"train__lora__init": "pissa", "train__precision": "bf16"}, "train.lora.init"),
+        ({"train__lora__init": "pissa", "model__dtype": "float16"}, "train.lora.init"),
+        ({"train__lora__init": "pissa", "train__lora__dora": True}, "train.lora.init"),
+        ({"train__optimizer": "sgd", "train__beta2": 0.9}, "train.beta2"),
+        ({"train__optimizer": "adafactor", "train__epsilon": 1e-6}, "train.epsilon"),
+        (
+            {"train__optimizer": "adafactor", "train__lora__plus_ratio": 16.0},
+            "train.lora.plus_ratio",
+        ),
+        ({"train__scheduler": "constant", "train__min_lr_ratio": 0.1}, "train.min_lr_ratio"),
+        ({"train__method": "prompt_tuning", "export__formats": ["merged"]}, "export.formats"),
+        (
+            {"train__method": "prefix_tuning", "train__gradient_checkpointing": True},
+            "train.gradient_checkpointing",
+        ),
         ({"data__split__validation": 0.5, "data__split__test": 0.5}, "data.split.test"),
         ({"data__split__validation": 0.5, "data__validation": "v"}, "data.split.validation"),
         ({"data__split__test": 0.5, "data__test": "v"}, "data.split.test"),
@@ -134,7 +149,7 @@ def test_the_nearest_metric_is_named():
 
 def test_a_field_that_is_not_yet_there_is_reported_once(tmp_path):
     path = tmp_path / "x.toml"
-    path.write_text('name = "x"\nmodel.id = "m"\ndata.train = "a"\nlaunch.processes = 2\n')
+    path.write_text('name = "x"\nmodel.id = "m"\ndata.train = "a"\nlaunch.strategy = "fsdp"\n')
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
     assert [problem.code for problem in caught.value.problems] == ["recipe.not-yet"]
@@ -155,3 +170,13 @@ def test_files_outside_the_data_are_looked_for(tmp_path):
     (tmp_path / "few.jsonl").touch()
     (tmp_path / "db").mkdir()
     assert path_problems(loaded) == []
+
+
+def test_what_methods_take():
+    pissa = {"train__lora__init": "pissa", "train__precision": "bf16", "model__dtype": "float32"}
+    assert fields(**pissa) == []
+    prompt = {"train__method": "prefix_tuning", "train__prompt__virtual_tokens": 4}
+    assert fields(**prompt) == []
+    assert fields(train__method="ia3", export__formats=["merged"]) == []
+    assert fields(train__scheduler="cosine", train__min_lr_ratio=0.1) == []
+    assert fields(train__optimizer="adafactor") == []

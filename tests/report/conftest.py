@@ -52,6 +52,7 @@ def finished_run(tmp_path: Path) -> RunFolder:
         run.file("engine_config.json"),
     )
     write_lines(run, "predictions/rows.jsonl", [row_line(number) for number in range(ROWS)])
+    write_lines(run, "errors.jsonl", [error_line(number) for number in range(ROWS)])
     return run
 
 
@@ -164,6 +165,65 @@ def row_line(number: int) -> dict[str, Any]:
     }
 
 
+def gates() -> list[dict[str, Any]]:
+    """Return a bound that holds, and a comparison with a run that does not."""
+    bound = {"gate": "entity_f1>=0.7", "metric": "entity_f1", "value": 0.7185, "bound": 0.7}
+    other = {"gate": f"entity_f1 no worse than {ATTACK}", "metric": "entity_f1"}
+    other |= {"value": -0.1, "bound": -0.02, "held": False, "words": "-0.1 (-0.2 to -0.04), lower"}
+    difference = {"before": 0.8185, "after": 0.7185, "difference": -0.1, "low": -0.2, "high": -0.04}
+    other["difference"] = difference | {"words": "lower", "n": ROWS}
+    return [bound | {"held": True, "words": "0.7185", "difference": None}, other]
+
+
+def error_line(number: int) -> dict[str, Any]:
+    """Return one line of ``errors.jsonl``: row 3 is broken, every third one still wrong."""
+    after: list[dict[str, str]] = []
+    if number % 3 == 0:
+        after = [{"cause": "unparsable", "detail": f"1 unreadable line {ATTACK}"}]
+        after += [{"cause": "missed", "detail": "Ben Lorne (PER), *Ely*\n# x (LOC)"}]
+    elif number == 10:
+        after = [{"cause": "label", "detail": ""}]
+    before = [] if number in (3, 5) else [{"cause": "missed", "detail": ""}]
+    words = {(0, 0): "still_wrong", (0, 1): "fixed", (1, 0): "broken", (1, 1): "still_right"}
+    near = {"similarity": 0.4131, "row_id": "ab", "source": "data/ner/zh/train.jsonl:7"}
+    return {
+        "row_id": f"{number:016x}",
+        "family": "entities",
+        "state": words[not before, not after],
+        "cause": after[0]["cause"] if after else None,
+        "causes": {"before": before, "few_shot": before, "after": after},
+        "source": f"data/ner/zh/test.jsonl:{number + 1}",
+        "nearest": [near | {"question": QUESTIONS[number - 1], "reference": "No entities."}],
+    }
+
+
+def errors() -> dict[str, Any]:
+    """Return the counts of the errors."""
+    lines = [error_line(number) for number in range(ROWS)]
+    states = [line["state"] for line in lines]
+    return {
+        "family": "entities",
+        "right": "The answer keeps the format and its entities are the reference's.",
+        "states": {state: states.count(state) for state in sorted(set(states))},
+        "causes": {
+            "before": {"missed": 10},
+            "few_shot": {"missed": 10},
+            "after": {"unparsable": 4, "label": 1},
+        },
+        "definitions": {
+            "unparsable": "The answer is neither entity lines nor the no-entity sentence.",
+            "label": "An entity's text is right and its label is not.",
+            "missed": "An entity of the reference has no counterpart in the answer.",
+        },
+        "nearest": {
+            "searched": 94,
+            "training_rows": 94,
+            "median_right": 0.52,
+            "median_wrong": 0.41,
+        },
+    }
+
+
 def metrics() -> dict[str, Any]:
     """Return ``metrics.json`` of two metrics in three stages and two slices."""
     f1 = {"before": 0.091, "few_shot": 0.1875, "after": 0.7185}
@@ -196,6 +256,8 @@ def metrics() -> dict[str, Any]:
                 "<b>made</b>": {stage: {"entity_f1": score(f1[stage], 0.09, 8)} for stage in f1},
             }
         },
+        "gates": gates(),
+        "errors": errors(),
         "scores": {stage: {"metrics": per_row(stage, stages[stage])} for stage in f1},
     }
 
@@ -308,7 +370,7 @@ def plan() -> dict[str, Any]:
                 "top_p": 1.0,
                 "top_k": 0,
                 "repetition_penalty": 1.0,
-                "batch_size": 32,
+                "max_batch_tokens": 8192,
                 "seed": 0,
             },
         },

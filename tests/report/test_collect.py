@@ -5,7 +5,7 @@ import pytest
 from ftcore.errors import ProtocolViolation
 from ftcore.protocol import write_json
 from ftcore.report.collect import collect
-from ftcore.report.summary import commands, guarantee_checks
+from ftcore.report.summary import commands, guarantee_checks, training_lines
 from ftcore.runs.folder import RunFolder
 
 
@@ -99,3 +99,23 @@ def test_a_damaged_file_is_named(finished_run: RunFolder, name: str) -> None:
     finished_run.file(name).write_text("{ not json }\n", encoding="utf-8")
     with pytest.raises(ProtocolViolation, match=name):
         collect(finished_run)
+
+
+def test_loss_and_speed_are_among_the_lines(finished_run: RunFolder) -> None:
+    metrics = finished_run.read_json("metrics.json")
+    figures = {"rows": 12, "reused": 2, "tokens": 480, "tokens_per_second": 96.0}
+    figures |= {"seconds_per_answer": 0.5, "peak_memory_mib": 1024.0}
+    metrics["generation"] = {
+        "before": dict.fromkeys(figures, None) | {"rows": 12, "reused": 12},
+        "after": figures,
+    }
+    best = {"loss": 0.5, "perplexity": 1.6487, "step": 20}
+    metrics["validation"] = {"best": best, "last": best | {"loss": 0.75, "step": 40}}
+    write_json(metrics, finished_run.file("metrics.json"))
+    lines = {line.label: line.value for line in training_lines(collect(finished_run))}
+    answering = [value for label, value in lines.items() if label.startswith("Answering")]
+    assert answering == [
+        "10 answers of 480 tokens, 96 tokens/s, 0.5 s an answer; peak memory 1.0 GiB"
+    ]
+    loss = lines["Validation loss, nats per supervised token"]
+    assert loss.startswith("lowest 0.500 (perplexity 1.65) at step 20, at the end 0.750")

@@ -9,6 +9,7 @@ import pytest
 
 from ftcore.errors import UnsupportedError
 from ftcore.report import MetricTable, SliceTable
+from ftcore.report.tables import Difference
 from ftcore.runs.folder import RunFolder
 
 
@@ -35,6 +36,29 @@ def test_the_metric_table_prints_as_text_markdown_and_html(metrics: dict[str, An
     assert "no significant difference" in str(table)
     assert table._repr_markdown_().startswith("| Metric | Unit | Before | Few-shot | After |")
     assert table._repr_html_().startswith('<table class="ft-table">')
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({"p_value": 0.4, "detectable": 0.125}, "no significant difference (detectable: 0.125)"),
+        ({"p_value": 0.02, "p_adjusted": 0.08}, "no significant difference after correction"),
+        ({"p_value": 0.4}, "no significant difference"),
+        ({}, "no significant difference"),
+        ({"words": "lower", "p_value": 0.01, "detectable": 0.1}, "lower"),
+    ],
+)
+def test_a_difference_says_what_could_have_been_seen(figures: dict[str, Any], words: str) -> None:
+    given = {"words": "no significant difference"} | figures
+    fixed: dict[str, Any] = {"difference": 0.1, "low": 0.0, "high": 0.2, "better": None, "n": 12}
+    found = Difference.from_json(fixed | given | {"something": "newer"})
+    assert found.verdict() == words
+
+
+def test_a_metric_without_a_better_direction_claims_none(metrics: dict[str, Any]) -> None:
+    for scores in metrics["scores"].values():
+        scores["metrics"]["entity_f1"] |= {"unit": "words", "higher_is_better": None}
+    assert "lower is better" not in str(MetricTable.from_metrics(metrics))
 
 
 def test_dictionaries_are_flat(metrics: dict[str, Any]) -> None:

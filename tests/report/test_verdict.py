@@ -31,6 +31,13 @@ def test_no_significant_difference_is_said_so(finished_run: RunFolder) -> None:
     assert "no significant difference (0.000, 95% interval −0.100 to +0.100, paired)" in found
 
 
+def test_what_would_have_shown_is_said_too(finished_run: RunFolder) -> None:
+    difference = finished_run.read_json("metrics.json")["differences"]["few_shot"]
+    near = difference["entity_parse_rate"] | {"detectable": 0.25}
+    found = said(finished_run, differences={"before": near})
+    assert "paired; a difference of 0.250 would mostly show)" in found
+
+
 def test_the_deciding_slice_is_named(finished_run: RunFolder) -> None:
     assert "test rows with slice = paraphrase:" in said(finished_run, slice="slice=paraphrase")
 

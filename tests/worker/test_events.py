@@ -103,3 +103,12 @@ def test_what_is_no_json_is_the_backends_defect(tmp_path: Path):
     file.append({"a": 1})
     file.close()
     assert json.loads((tmp_path / "x.jsonl").read_text()) == {"a": 1}
+
+
+def test_numbers_go_on_where_an_earlier_worker_stopped(tmp_path: Path):
+    for _ in range(3):
+        writer = EventWriter(tmp_path, rank=0)
+        writer.emit("started")
+        writer.close()
+    found = [decode(Event, line) for line in lines(tmp_path / "events.jsonl")]
+    assert [event.sequence for event in found] == [0, 1, 2]

@@ -60,7 +60,7 @@ def test_a_request_file_of_no_requests(make_job: Callable[..., Job], toy_site: P
 def test_a_job_that_cannot_work(
     make_job: Callable[..., Job], toy_site: Path, tmp_path: Path, changes, kind, message
 ):
-    (tmp_path / "requests.jsonl").write_text("")
+    (tmp_path / "requests.jsonl").write_text('{"row_id": "a", "prompt_ids": [5]}\n')
     stage = Stage(
         "before", "generate", str(tmp_path / "a"), str(tmp_path / "requests.jsonl"), None, DECODING
     )

@@ -164,3 +164,25 @@ def test_a_loss_without_a_forward_pass_is_noticed(tmp_path: Path):
     loss = training.recorder.wrap_loss(lambda logits, labels: 0.5)
     assert loss(None, padded(ROWS[:1])[2]) == 0.5
     assert training.written() == []
+
+
+def test_virtual_tokens_leave_no_trace(tmp_path: Path):
+    """Prompt tuning puts tokens in front of every row, which no loss looks at."""
+    training = Training(tmp_path)
+    for _, _, _, numbers in training.order.iter_micro_batches():
+        ids, mask, labels = padded([ROWS[number] for number in numbers])
+        training.recorder.entered(ids, mask)
+        longer = np.pad(labels, ((0, 0), (3, 0)), constant_values=IGNORED)
+        training.recorder.consumed(longer.view(Tensor))
+    assert training.written() == training.expected()
+
+
+@pytest.mark.parametrize(("before", "fill"), [(1, 7), (-1, 0)])
+def test_other_labels_in_front_are_noticed(tmp_path: Path, before: int, fill: int):
+    training = Training(tmp_path)
+    ids, mask, labels = padded(ROWS[:2])
+    wrong = labels[:, 1:] if before < 0 else np.insert(labels, 0, fill, axis=1)
+    training.recorder.entered(ids, mask)
+    with pytest.raises(ReceiptMismatch, match="not those of its tokens"):
+        training.recorder.consumed(wrong.view(Tensor))
+    training.events.close()

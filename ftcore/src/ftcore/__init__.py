@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ftcore._version import __version__
 
 if TYPE_CHECKING:
+    from ftcore.comparison_result import ComparisonPlan, ComparisonResult
     from ftcore.engine.plan import Plan
     from ftcore.errors import (
         BackendFailed,
@@ -29,19 +30,33 @@ if TYPE_CHECKING:
         ProtocolViolation,
         ReceiptMismatch,
         RecipeError,
+        ResumeError,
         RunLocked,
         RunNotFound,
         UnsupportedError,
         WorkerCrashed,
     )
-    from ftcore.face import evaluate, plan, preview, run
+    from ftcore.face import (
+        evaluate,
+        judge_report,
+        parity,
+        plan,
+        preview,
+        resume,
+        run,
+        verify_parity,
+    )
+    from ftcore.face_compare import compare, plan_comparison
+    from ftcore.judging.report import JudgeReport
     from ftcore.recipe.loading import LoadedRecipe, load_recipe
     from ftcore.recipe.schema import Recipe
-    from ftcore.results import EvaluationResult, RunResult
+    from ftcore.results import EvaluationResult, ParityResult, RunResult
 
 __all__ = [
     "BackendFailed",
     "BuildError",
+    "ComparisonPlan",
+    "ComparisonResult",
     "DataError",
     "DiskFull",
     "EffectiveConfigMismatch",
@@ -50,10 +65,12 @@ __all__ = [
     "GateFailed",
     "GuaranteeError",
     "InputError",
+    "JudgeReport",
     "LoadedRecipe",
     "MachineError",
     "ModelError",
     "OutOfMemory",
+    "ParityResult",
     "Plan",
     "PluginError",
     "Problem",
@@ -61,31 +78,48 @@ __all__ = [
     "ReceiptMismatch",
     "Recipe",
     "RecipeError",
+    "ResumeError",
     "RunLocked",
     "RunNotFound",
     "RunResult",
     "UnsupportedError",
     "WorkerCrashed",
     "__version__",
+    "compare",
     "evaluate",
+    "judge_report",
     "load_recipe",
+    "parity",
     "plan",
+    "plan_comparison",
     "preview",
+    "resume",
     "run",
+    "verify_parity",
 ]
 
 # Where the names come from that are not errors.
 _HOMES = {
+    "ComparisonPlan": "ftcore.comparison_result",
+    "ComparisonResult": "ftcore.comparison_result",
     "EvaluationResult": "ftcore.results",
+    "JudgeReport": "ftcore.judging.report",
     "LoadedRecipe": "ftcore.recipe.loading",
+    "ParityResult": "ftcore.results",
     "Plan": "ftcore.engine.plan",
     "Recipe": "ftcore.recipe.schema",
     "RunResult": "ftcore.results",
+    "compare": "ftcore.face_compare",
     "evaluate": "ftcore.face",
+    "judge_report": "ftcore.face",
     "load_recipe": "ftcore.recipe.loading",
+    "parity": "ftcore.face",
     "plan": "ftcore.face",
+    "plan_comparison": "ftcore.face_compare",
     "preview": "ftcore.face",
+    "resume": "ftcore.face",
     "run": "ftcore.face",
+    "verify_parity": "ftcore.face",
 }
 
 

@@ -54,13 +54,28 @@ class EnvironmentSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Which arguments of the engine a recipe may set under ``[backend.NAME]``.
+
+    ``listing`` is a JSON file with every argument of the engine and the kinds of value that it
+    takes (``scripts/engine_options.py`` writes it). ``decided`` are those that ft sets itself or
+    leaves unread: argument -> the recipe field that decides it, or why it is not for a recipe.
+    """
+
+    listing: Path
+    decided: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class BackendSpec:
     """A backend as its plugin declares it.
 
     ``trainer``, ``evaluator`` and ``exporter`` are ``"package.module:Class"``; ``package`` is the
     folder of the plugin's import package, copied for the worker. ``capabilities`` maps a recipe
     field (``"train.lora.dora"``) or one value of it (``"train.method=full"``) to a `Capability`;
-    the value wins over the field. A field that is not declared is unsupported.
+    the value wins over the field. A field that is not declared is unsupported. ``options`` is None
+    where a recipe can hand nothing else to the engine. ``native_evaluator`` answers with the
+    engine's own inference, where it has one.
     """
 
     name: str
@@ -73,6 +88,8 @@ class BackendSpec:
     evaluator: str
     exporter: str
     capabilities: Mapping[str, Capability] = field(default_factory=dict)
+    options: EngineOptions | None = None
+    native_evaluator: str | None = None
 
     def capability(self, path: str, value: Any) -> Capability:
         """Return how the backend honours ``value`` of the recipe field ``path``."""
@@ -145,6 +162,9 @@ class Trainer(WorkerHook, ABC):
 
 class Evaluator(WorkerHook, ABC):
     """Answers prompts; scoring is the core's."""
+
+    def load(self, stage: Stage) -> None:
+        """Load what answers ``stage``; its time is kept apart from that of the answers."""
 
     @abstractmethod
     def generate(

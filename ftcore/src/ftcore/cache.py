@@ -7,6 +7,7 @@
     <cache>/code/            the worker's copies of ftcore and the plugins
     <cache>/streams/         tokenised data
     <cache>/predictions/     answers of untuned models
+    <cache>/judgements/      replies of judging models
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ftcore.errors import DiskFull, MachineError
 
 Notify = Callable[[str], None]
 
-ROOMS = ("models", "environments", "code", "streams", "predictions")
+ROOMS = ("models", "environments", "code", "streams", "predictions", "judgements")
 
 
 def cache_dir(room: str | None = None) -> Path:

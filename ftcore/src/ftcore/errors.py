@@ -8,7 +8,8 @@
     │   ├── DataError
     │   ├── ModelError
     │   ├── UnsupportedError
-    │   └── RunNotFound
+    │   ├── RunNotFound
+    │   └── ResumeError
     ├── PluginError             4   a plugin could not be loaded or breaks the contract
     ├── MachineError            5   the machine or its network is in the way
     │   ├── BuildError
@@ -149,6 +150,12 @@ class RunNotFound(InputError):
     """No run has the given name or folder."""
 
     default_code = "run.not-found"
+
+
+class ResumeError(InputError):
+    """The run cannot go on as the one that it was."""
+
+    default_code = "resume"
 
 
 class PluginError(FtError):

@@ -19,22 +19,33 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from ftcore.backends import BackendSpec
 from ftcore.cache import require_disk
+from ftcore.comparison.certificate import Asked, Mode
 from ftcore.display.preview import Preview
 from ftcore.display.watcher import PluginWatcher, Several
 from ftcore.engine.evaluate import evaluate as evaluate_target
-from ftcore.engine.evaluate import find_target
+from ftcore.engine.evaluators import evaluator_hook, with_evaluator
+from ftcore.engine.gates import GateRequest, open_gates
 from ftcore.engine.observer import Observer
 from ftcore.engine.opening import Changes, open_recipe, use_plugins
+from ftcore.engine.parity.check import certify
+from ftcore.engine.parity.trainings import Workplace
+from ftcore.engine.parity.verify import Verification, verify
 from ftcore.engine.plan import Plan
+from ftcore.engine.predictions import score_given
 from ftcore.engine.prepare import Prepared, prepare
 from ftcore.engine.preview import Part, preview_rows
+from ftcore.engine.resume import resume as resume_run
 from ftcore.engine.run import execute, expected_bytes
-from ftcore.errors import DiskFull, UnsupportedError
+from ftcore.engine.targets import find_target, own_recipe
+from ftcore.errors import DiskFull
+from ftcore.evaluation.gated import require_held
+from ftcore.judging.contests import find_contest
+from ftcore.judging.pairs import Baseline
+from ftcore.judging.report import JudgeReport
 from ftcore.recipe.loading import LoadedRecipe
-from ftcore.results import EvaluationResult, RunResult, ShownPlan
-from ftcore.runs.listing import runs_root
+from ftcore.results import EvaluationResult, ParityResult, RunResult, ShownPlan
+from ftcore.runs.listing import find_run, runs_root
 
 RecipeLike = str | PathLike[str] | LoadedRecipe
 Progress = Literal["auto"] | bool | Observer
@@ -51,6 +62,9 @@ def plan(
     evaluator: str | None = None,
     offline: bool = False,
     runs: str | PathLike[str] | None = None,
+    require: Sequence[str] = (),
+    no_worse_than: str | PathLike[str] | None = None,
+    margin: float | None = None,
     progress: Progress = "auto",
 ) -> Plan:
     """Return what a run would do: rows, tokens, steps, parameters, expected memory and time.
@@ -62,10 +76,13 @@ def plan(
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
     loaded = open_recipe(_path(recipe), plugins, changes)
+    gates = open_gates(loaded, _gates(require, no_worse_than, margin), _root(runs))
     with Several([observer_for(progress)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
-    declared_evaluator(prepared.spec, evaluator)
+    gates.require_rows(prepared.inputs.test)
+    evaluator_hook(prepared.spec, evaluator, plugins.backends().values())
+    prepared = with_evaluator(prepared, evaluator)
     return ShownPlan.of(_with_disk(prepared, _root(runs)))
 
 
@@ -107,6 +124,9 @@ def run(
     python: str | None = None,
     offline: bool = False,
     runs: str | PathLike[str] | None = None,
+    require: Sequence[str] = (),
+    no_worse_than: str | PathLike[str] | None = None,
+    margin: float | None = None,
     progress: Progress = "auto",
 ) -> RunResult:
     """Train and evaluate, as `ft run` does, and return what came out.
@@ -115,13 +135,22 @@ def run(
     ``"current"``), None lets ft build the environment; ``runs`` is where run directories are kept.
     ``progress`` "auto" draws in a notebook and on a terminal and writes lines elsewhere, True
     always writes lines, False is silent; an `Observer` hears everything.
+
+    ``require`` are gates such as ``"entity_f1>=0.8"`` or ``"main:lower>0.5"``; ``no_worse_than`` is
+    a run on the same test rows than which the metric that decides must not be worse (with a
+    ``margin``: by more than that). Where one does not hold, the finished run is in ``result`` of
+    the `GateFailed` that is raised.
     """
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
     loaded = open_recipe(_path(recipe), plugins, changes)
+    gates = open_gates(loaded, _gates(require, no_worse_than, margin), _root(runs))
     with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
+        hook = evaluator_hook(prepared.spec, evaluator, plugins.backends().values())
+        prepared = with_evaluator(prepared, evaluator)
+        gates.require_rows(prepared.inputs.test)
         watcher.planned(prepared.plan)
         outcome = execute(
             prepared,
@@ -129,63 +158,165 @@ def run(
             observer=watcher,
             python=python,
             offline=offline,
-            evaluator=declared_evaluator(prepared.spec, evaluator),
+            evaluator=hook,
+            gates=gates,
         )
+    return require_held(RunResult.of(outcome))
+
+
+def resume(
+    run: str | PathLike[str],
+    *,
+    python: str | None = None,
+    offline: bool = False,
+    runs: str | PathLike[str] | None = None,
+    progress: Progress = "auto",
+) -> RunResult:
+    """Go on with a run that was interrupted, crashed or failed, as ``ft run --resume`` does.
+
+    ``run`` is its folder, its id, the beginning of one, or ``last``; all else is taken from it.
+    Training goes on from its newest checkpoint and ends as if nothing had happened. Raises
+    `ResumeError` with everything that changed since and would make another run of it.
+    """
+    found = find_run(str(run), _root(runs))
+    plugins = use_plugins()
+    with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
+        outcome = resume_run(found, plugins, observer=watcher, python=python, offline=offline)
     return RunResult.of(outcome)
 
 
 def evaluate(
     target: str | PathLike[str],
-    recipe: RecipeLike,
+    recipe: RecipeLike | None = None,
     *,
     backend: str | None = None,
     profile: str | None = None,
     model: str | None = None,
     overrides: Sequence[str] = (),
     limit: int | None = None,
+    fresh: bool = False,
     evaluator: str | None = None,
     python: str | None = None,
     offline: bool = False,
     runs: str | PathLike[str] | None = None,
+    require: Sequence[str] = (),
+    no_worse_than: str | PathLike[str] | None = None,
+    margin: float | None = None,
     progress: Progress = "auto",
 ) -> EvaluationResult:
     """Answer the recipe's test rows again and score them, as `ft eval` does.
 
-    ``target`` is a run (its folder or id), an adapter folder, or a model folder; ``limit`` bounds
-    the rows. A run's adapter is evaluated on the base model that it was trained on.
+    ``target`` is a run (its folder or id), an adapter folder, a model folder, or a file of
+    predictions made elsewhere (JSON lines with ``prediction``, and ``row_id`` unless they are in
+    the order of the rows); ``limit`` bounds the rows. A run's adapter is evaluated on the base
+    model that it was trained on. Answers that the run or an earlier evaluation has given to the
+    same questions are taken over unless ``fresh``; ``evaluator`` "native" has the engine's own
+    inference answer. ``recipe`` None is the run's own. ``require``, ``no_worse_than`` and
+    ``margin`` are gates, as of `run`.
     """
     root = _root(runs)
     found = find_target(str(target), root)
     given = tuple(overrides) if limit is None else (*overrides, f"evaluation.limit={limit}")
     changes = Changes(backend, profile, found.model or model, given)
     plugins = use_plugins()
-    loaded = open_recipe(_path(recipe), plugins, changes)
-    spec = plugins.backend(loaded.recipe.default_backend)
+    loaded = open_recipe(_path(recipe or own_recipe(found)), plugins, changes)
+    gates = open_gates(loaded, _gates(require, no_worse_than, margin), root)
     with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
-        done = evaluate_target(
-            found,
-            loaded,
-            plugins,
-            runs=root,
-            observer=watcher,
-            python=python,
-            offline=offline,
-            evaluator=declared_evaluator(spec, evaluator),
-        )
-    return EvaluationResult.of(done)
+        if found.kind == "predictions":
+            done = score_given(found, loaded, runs=root, observer=watcher, gates=gates)
+        else:
+            spec = plugins.backend(loaded.recipe.default_backend)
+            done = evaluate_target(
+                found,
+                loaded,
+                plugins,
+                runs=root,
+                observer=watcher,
+                python=python,
+                offline=offline,
+                evaluator=evaluator_hook(spec, evaluator, plugins.backends().values()),
+                fresh=fresh,
+                gates=gates,
+            )
+    return require_held(EvaluationResult.of(done))
 
 
-def declared_evaluator(spec: BackendSpec, asked: str | None) -> str | None:
-    """Return the evaluator to use; `UnsupportedError` for one that the backend does not declare."""
-    if asked is None or asked == spec.evaluator:
-        return asked
-    what = "native evaluator" if asked == "native" else f"evaluator {asked!r}"
-    raise UnsupportedError(
-        f"backend {spec.name} declares no {what}",
-        hint=f"leave it out: {spec.evaluator} is used, ft's shared generator",
-        code="unsupported.evaluator",
-        details={"declared": [spec.evaluator]},
+def judge_report(
+    run: str | PathLike[str],
+    other: str | PathLike[str] | None = None,
+    *,
+    baseline: Baseline | None = None,
+    runs: str | PathLike[str] | None = None,
+) -> JudgeReport:
+    """Return what the votes of `ft judge` come to: one run before and after, or two runs.
+
+    Nothing is written; ``write()`` of the report puts it beside the votes.
+    """
+    return JudgeReport.of(find_contest(run, other, runs=runs, baseline=baseline))
+
+
+def parity(
+    recipe: RecipeLike,
+    *,
+    backends: Sequence[str] = ("trl", "swift", "llamafactory"),
+    reference: bool = False,
+    steps: int = 6,
+    mode: Mode = "strict",
+    max_length: int | None = None,
+    full_runs: Sequence[str] = (),
+    out: str | PathLike[str] | None = None,
+    fresh: bool = False,
+    profile: str | None = None,
+    model: str | None = None,
+    overrides: Sequence[str] = (),
+    python: str | None = None,
+    offline: bool = False,
+    runs: str | PathLike[str] | None = None,
+    progress: Progress = "auto",
+) -> ParityResult:
+    """Train the recipe's first steps on each backend and certify whether they are the same.
+
+    ``reference`` adds the plain loop. ``mode`` "strict" pins what moves bits, "normal" takes the
+    recipe as it is and allows what two seeds of the first backend differ by. ``full_runs`` are
+    finished runs of the whole recipe, for the task metrics. The certificate is written to ``out``,
+    else below ``runs``; stored trainings are reused unless ``fresh``. See `Certificate`.
+    """
+    if isinstance(recipe, LoadedRecipe):
+        profile, overrides = profile or recipe.profile, (*recipe.overrides, *overrides)
+        recipe = recipe.path
+    asked = Asked(
+        recipe=str(Path(recipe).absolute()),
+        profile=profile,
+        model=model,
+        overrides=tuple(overrides),
+        backends=tuple(backends),
+        reference=reference,
+        mode=mode,
+        steps=steps,
+        max_length=max_length,
+        runs=tuple(full_runs),
     )
+    root = _root(runs)
+    with Several([observer_for(progress)]) as watcher:
+        place = Workplace(root, watcher, python=python, offline=offline, fresh=fresh)
+        certificate = certify(asked, place)
+    path = Path(out) if out is not None else root / f"{Path(recipe).stem}.parity.json"
+    certificate.save(path)
+    return ParityResult(certificate, path)
+
+
+def verify_parity(
+    certificate: str | PathLike[str],
+    *,
+    python: str | None = None,
+    offline: bool = False,
+    runs: str | PathLike[str] | None = None,
+    progress: Progress = "auto",
+) -> Verification:
+    """Do a certificate's trainings again and hold them against what it says."""
+    with Several([observer_for(progress)]) as watcher:
+        place = Workplace(_root(runs), watcher, python=python, offline=offline)
+        return verify(Path(certificate), place)
 
 
 def _with_disk(prepared: Prepared, runs: Path) -> Plan:
@@ -196,6 +327,15 @@ def _with_disk(prepared: Prepared, runs: Path) -> Plan:
         problems = [*prepared.plan.machine_problems, error.message]
         return replace(prepared.plan, machine_problems=problems)
     return prepared.plan
+
+
+def _gates(
+    require: Sequence[str], no_worse_than: str | PathLike[str] | None, margin: float | None
+) -> GateRequest:
+    if isinstance(require, str):
+        require = [require]
+    run = None if no_worse_than is None else str(no_worse_than)
+    return GateRequest(tuple(require), run, margin)
 
 
 def _root(runs: str | PathLike[str] | None) -> Path:

@@ -12,6 +12,7 @@ import os
 import re
 import traceback
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -111,6 +112,13 @@ class Plugins:
             code="recipe.unknown-backend",
             details={"known": known},
         )
+
+    def adding(self, spec: BackendSpec) -> Plugins:
+        """Return these plugins with one more backend, which ft brings itself."""
+        info = PluginInfo(spec.name, "ftcore", spec.version, __name__, "loaded")
+        more = copy(self)
+        more._specs = {**self._specs, spec.name: [(info, spec)]}
+        return more
 
     def data_formats(self) -> list[Format]:
         """Return the row formats of all plugins; a plugin that fails here is reported, left out."""

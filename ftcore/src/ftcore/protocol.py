@@ -119,11 +119,16 @@ class TrainSettings:
     lora: LoraSettings
     trained: list[str] = field(default_factory=list)
     neftune_alpha: float | None = None
+    min_lr_ratio: float | None = None
+    virtual_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """Decoding with every field explicit; ``stop_ids`` end an answer."""
+    """Decoding with every field explicit; ``stop_ids`` end an answer.
+
+    ``max_batch_tokens`` bounds what is answered together: rows times padded prompt and answer.
+    """
 
     max_new_tokens: int
     do_sample: bool
@@ -131,7 +136,7 @@ class Decoding:
     top_p: float
     top_k: int
     repetition_penalty: float
-    batch_size: int
+    max_batch_tokens: int
     seed: int
     pad_id: int
     stop_ids: list[int]
@@ -158,7 +163,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that one worker does: its stages, in order, in one process."""
+    """All that one worker does: its stages, in order, in one process.
+
+    ``observe`` asks for ``observation.jsonl``, for a run that is to be compared; ``deterministic``
+    for kernels that give the same bits every time, where there are such; ``switches`` has the
+    plain loop do one thing differently.
+
+    A run that goes on trains from the checkpoint ``resume_from``, which has ``first_step``
+    optimizer steps behind it; ``finished`` is what earlier workers of the run made, by stage.
+    """
 
     version: int
     run: str
@@ -174,7 +187,12 @@ class Job:
     settings: TrainSettings
     stages: list[Stage]
     resume_from: str | None = None
+    first_step: int = 0
+    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
     engine_options: dict[str, Any] = field(default_factory=dict)
+    observe: bool = False
+    deterministic: bool = False
+    switches: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

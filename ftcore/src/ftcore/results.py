@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
 
+from ftcore.comparison.certificate import Certificate
 from ftcore.display.facts import Facts, text_grid
+from ftcore.display.parity import certificate_lines, levels_grid
 from ftcore.display.plan_facts import plan_facts, plan_notes
 from ftcore.engine.evaluate import Evaluation
 from ftcore.engine.plan import Plan
 from ftcore.engine.run import Outcome
+from ftcore.evaluation.gates import GateResult
 from ftcore.report.grid import Grid
 from ftcore.report.tables import Difference, MetricTable, SliceTable
 from ftcore.runs.folder import RunFolder
@@ -49,6 +52,34 @@ class PredictionRow:
         """Return the row as texts by column."""
         answers = {stage: text or "" for stage, text in self.answers.items()}
         return {"question": self.question, "reference": self.reference, **answers}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """A test row's state and causes, as a line of ``errors.jsonl``: docs/error-analysis.md.
+
+    ``causes`` maps a stage to findings (``cause``, ``detail``), the main one first; ``cause`` is
+    that of the last stage, None where its answer is right; ``nearest`` the nearest training rows.
+    """
+
+    row_id: str
+    family: str
+    state: str
+    cause: str | None
+    causes: Mapping[str, Sequence[Mapping[str, str]]]
+    source: str
+    nearest: Sequence[Mapping[str, Any]]
+
+    def cells(self) -> Mapping[str, str]:
+        """Return the row as texts by column."""
+        last = list(self.causes.values())[-1]
+        detail = last[0]["detail"] if last else ""
+        return {
+            "source": self.source,
+            "state": self.state,
+            "cause": self.cause or "",
+            "detail": detail,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +158,16 @@ class ShownPlan(Plan):
 class EvaluationResult:
     """A finished evaluation: its directory, its metrics, and its predictions.
 
-    ``reproduced`` is (equal, compared) against the answers that the evaluated run itself had kept.
+    ``reproduced`` is (equal, compared) against the answers that the evaluated run itself had kept;
+    ``gates`` are those that were asked for; ``error_counts`` is ``errors`` of ``metrics.json``.
     """
 
     folder: Path
     metrics: MetricTable
     slices: SliceTable
     reproduced: tuple[int, int] | None
+    gates: tuple[GateResult, ...] = ()
+    error_counts: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, done: Evaluation) -> EvaluationResult:
@@ -143,11 +177,17 @@ class EvaluationResult:
             MetricTable.from_metrics(done.metrics),
             SliceTable.from_metrics(done.metrics),
             done.reproduced,
+            done.gates,
+            done.metrics["errors"],
         )
 
     def predictions(self) -> Records[PredictionRow]:
         """Return every test row with its answer."""
         return read_predictions(self.folder)
+
+    def errors(self) -> Records[ErrorRow]:
+        """Return every test row with why its answer is wrong, if it is."""
+        return read_errors(self.folder)
 
     def grid(self) -> Grid:
         """Return the metrics as a table of texts; there is no before and after here."""
@@ -163,6 +203,9 @@ class EvaluationResult:
             "metrics": {row.name: asdict(row.scores["after"]) for row in self.metrics},
             "slices": self.slices.to_dicts(),
             "reproduced": self.reproduced,
+            "errors": self.error_counts,
+            "ok": all(gate.held for gate in self.gates),
+            "gates": [gate.to_json() for gate in self.gates],
         }
 
     def _repr_html_(self) -> str:
@@ -173,7 +216,8 @@ class EvaluationResult:
 class RunResult:
     """A finished run.
 
-    ``folder`` is the run directory, ``report_path`` the page of its report.
+    ``folder`` is the run directory, ``report_path`` the page of its report, ``gates`` those that
+    were asked for.
     """
 
     folder: Path
@@ -181,6 +225,7 @@ class RunResult:
     metrics: MetricTable
     slices: SliceTable
     report_path: Path
+    gates: tuple[GateResult, ...] = ()
 
     @classmethod
     def of(cls, outcome: Outcome) -> RunResult:
@@ -191,6 +236,7 @@ class RunResult:
             metrics=MetricTable.from_metrics(outcome.metrics),
             slices=SliceTable.from_metrics(outcome.metrics),
             report_path=outcome.folder.file("report.html"),
+            gates=outcome.gates,
         )
 
     @property
@@ -206,6 +252,10 @@ class RunResult:
         """Return every test row with the answers before and after."""
         return read_predictions(self.folder)
 
+    def errors(self) -> Records[ErrorRow]:
+        """Return every test row: fixed, broken, still right or wrong, and why."""
+        return read_errors(self.folder)
+
     def losses(self) -> Records[LossPoint]:
         """Return what was measured at each optimizer step."""
         return read_losses(self.folder)
@@ -215,10 +265,36 @@ class RunResult:
         return self.metrics.grid().to_html() + where.to_html()
 
 
+@dataclass(frozen=True)
+class ParityResult:
+    """A parity certificate and where it lies; a notebook shows its levels."""
+
+    certificate: Certificate
+    path: Path
+
+    @property
+    def holds(self) -> bool:
+        """Whether no level breaks."""
+        return self.certificate.holds
+
+    def grid(self) -> Grid:
+        """Return the levels as a table of texts."""
+        return levels_grid(self.certificate)
+
+    def _repr_html_(self) -> str:
+        lines = Facts.of(("", line) for line in certificate_lines(self.certificate))
+        return self.grid().to_html() + lines.to_html()
+
+
 def read_predictions(folder: Path) -> Records[PredictionRow]:
     """Return the test rows with their answers that a run directory holds."""
     lines = RunFolder(folder).read_lines("predictions/rows.jsonl")
     return Records([PredictionRow(**{**line, "prompt": tuple(line["prompt"])}) for line in lines])
+
+
+def read_errors(folder: Path) -> Records[ErrorRow]:
+    """Return the test rows with their states and causes that a run directory holds."""
+    return Records([ErrorRow(**line) for line in RunFolder(folder).read_lines("errors.jsonl")])
 
 
 def read_losses(folder: Path) -> Records[LossPoint]:

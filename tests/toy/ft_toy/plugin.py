@@ -28,6 +28,7 @@ CAPABILITIES = {
     "train.accumulation": EXACT,
     "train.learning_rate": EXACT,
     "train.scheduler": EXACT,
+    "train.min_lr_ratio": EXACT,
     "train.warmup_ratio": EXACT,
     "train.warmup_steps": EXACT,
     "train.optimizer": EXACT,

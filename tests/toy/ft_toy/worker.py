@@ -1,5 +1,6 @@
 """The toy's trainer, evaluator and exporter: every promise of a backend kept, without torch."""
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -26,12 +27,16 @@ class ToyTrainer(Trainer):
     def train(self, stage):
         """Learn, with validation and checkpoints where the recipe asks for them."""
         self.stage, self.memory, self.best, self.last = stage, Memory(), None, None
-        self.history, self.stopped, self.done = [], False, 0
+        self.history, self.stopped, self.done = [], False, self.job.first_step
+        if self.job.resume_from:
+            self.go_on(Path(self.job.resume_from))
         stream = self.context.open_stream(stage.input)
         rows, order = read_part(stream.folder / "train"), stream.order
         begin = time.monotonic()
         losses = []
         for step, micro, rank, numbers in order.iter_micro_batches():
+            if step < self.job.first_step:
+                continue
             losses += self.micro_batch(step, micro, rank, [rows[number] for number in numbers])
             last = micro + 1 == order.shape.accumulation
             if last or order.number(step, micro, rank) + 1 == order.micro_batches:
@@ -48,7 +53,7 @@ class ToyTrainer(Trainer):
             effective=self.effective(),
             best=self.best[1] if self.best else None,
             last=self.last,
-            stopped=self.stopped,
+            stopped=self.stopped and self.done < order.steps and not self.is_over(),
             summary={"seconds": time.monotonic() - begin},
         )
 
@@ -99,7 +104,16 @@ class ToyTrainer(Trainer):
         self.last = folder
         if self.history and (self.best is None or self.history[-1] < self.best[0]):
             self.best = (self.history[-1], folder)
-        self.context.emit("checkpoint", step=done, path=str(folder))
+        state = {"history": self.history, "best": self.best and [self.best[0], str(self.best[1])]}
+        (folder / "state.json").write_text(json.dumps(state))
+        self.context.checkpoint(done, folder, resumable=not self.is_over())
+
+    def go_on(self, folder):
+        """Take everything up where the checkpoint left it."""
+        self.memory, self.last = Memory.load(folder), folder
+        state = json.loads((folder / "state.json").read_text())
+        self.history = state["history"]
+        self.best = state["best"] and (state["best"][0], Path(state["best"][1]))
 
     def effective(self):
         """Return the configuration as it ran."""

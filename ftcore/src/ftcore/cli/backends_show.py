@@ -20,14 +20,24 @@ def command(name: str, as_json: bool) -> None:
 
     from ftcore.cli import output
     from ftcore.display.capability_table import capability_lines, capability_table
+    from ftcore.engine.engine_options import open_arguments
     from ftcore.plugins import load_plugins
 
     spec = load_plugins().backend(name)
+    options = open_arguments(spec)
     if as_json:
         environment = {**asdict(spec.environment), "lock": str(spec.environment.lock)}
-        data = {"name": spec.name, "summary": spec.summary, "version": spec.version}
+        data: dict[str, object] = {
+            "name": spec.name,
+            "summary": spec.summary,
+            "version": spec.version,
+        }
         fields = [asdict(line) for line in capability_lines(spec)]
-        output.show_json({**data, "environment": environment, "capabilities": fields})
+        data |= {"environment": environment, "capabilities": fields, "engine_options": options}
+        output.show_json(data)
         return
     output.show_lines([f"{spec.name} {spec.version}: {spec.summary}", ""])
     output.show(capability_table(spec))
+    if options:
+        words = f"{len(options)} arguments of its engine that no field decides: see --json"
+        output.show_lines(["", f"[backend.{spec.name}] takes {words}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +25,11 @@ SIMILAR = 0.85  # Jaccard similarity from which on rows are nearly the same
 @click.option(
     "--near", is_flag=True, help="Look for rows that are nearly the same, and such leakage."
 )
+@click.option(
+    "--similarity",
+    type=click.FloatRange(0.5, 1),
+    help=f"From when on rows are nearly the same; {SIMILAR} unless told. Implies --near.",
+)
 @click.option("--languages", is_flag=True, help="Tell the languages of the rows.")
 @click.option(
     "--all",
@@ -44,6 +49,7 @@ def command(
     overrides: tuple[str, ...],
     no_tokens: bool,
     near: bool,
+    similarity: float | None,
     languages: bool,
     all_file: Path | None,
     offline: bool,
@@ -52,26 +58,30 @@ def command(
     """Check rows and report everything odd about them.
 
     Give one recipe (a .toml file) or files, folders and globs of rows. With a recipe, rows are
-    also rendered for its model (lengths, what would be cut), and train and test are compared.
+    looked at as training sees them (cleaned, split), rendered for its model (lengths, what would
+    be cut), and held-out rows are compared with those of training.
     --near needs the library datasketch, --languages py3langid.
     Exit code 7 when there are rows that cannot be used.
     """
     from ftcore.cli import output
-    from ftcore.cli.data_check_output import gate, lines, write_all
+    from ftcore.cli.data_check_output import all_problems, gate, lines, write_scoring
 
-    extra: dict[str, Any] = {"languages": languages, "near": SIMILAR if near else None}
+    similar = SIMILAR if near and similarity is None else similarity
     changed = {"profile": profile, "model": model, "overrides": overrides}
-    if len(sources) == 1 and sources[0].endswith(".toml"):
-        if format_name is not None:
-            changed["overrides"] = (*overrides, f"data.format={format_name}")
-        extra |= {"tokens": not no_tokens, "offline": offline}
-        found = _check_recipe(Path(sources[0]), changed, extra)
-    elif any(changed.values()):
+    of_recipe = len(sources) == 1 and sources[0].endswith(".toml")
+    if not of_recipe and any(changed.values()):
         raise click.UsageError("--profile, --model and --set need a recipe", ctx)
-    else:
-        found = _check_files(sources, format_name or "auto", **extra)
-    if all_file is not None:
-        write_all(found, all_file)
+    with all_problems(all_file) as sink:
+        extra: dict[str, Any] = {"languages": languages, "near": similar, "sink": sink}
+        if of_recipe:
+            if format_name is not None:
+                changed["overrides"] = (*overrides, f"data.format={format_name}")
+            extra |= {"tokens": not no_tokens, "offline": offline}
+            found = _check_recipe(Path(sources[0]), changed, extra)
+        else:
+            found = _check_files(sources, format_name or "auto", **extra)
+        if sink is not None:
+            write_scoring(found, sink)
     error = gate(found)
     if as_json:
         output.show_json({"ok": error is None, **found.to_json()})
@@ -91,9 +101,14 @@ def _check_recipe(recipe: Path, changed: dict[str, Any], extra: dict[str, Any]) 
 
 
 def _check_files(
-    sources: tuple[str, ...], format_name: str, languages: bool, near: float | None
+    sources: tuple[str, ...],
+    format_name: str,
+    *,
+    languages: bool,
+    near: float | None,
+    sink: IO[str] | None,
 ) -> RecipeCheck:
-    from ftcore.data.checks import check
+    from ftcore.data.checks import LookFor, check
     from ftcore.engine.data_check import RecipeCheck
     from ftcore.engine.opening import use_plugins
 
@@ -102,7 +117,7 @@ def _check_files(
         list(sources),
         base=Path.cwd(),
         format=format_name,
-        look_for_languages=languages,
-        near=near,
+        look_for=LookFor(languages=languages, near=near),
+        sink=sink,
     )
     return RecipeCheck({"rows": report}, [])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from ftcore.data.checks import SHOWN_PROBLEMS, CheckReport, Lengths
+from ftcore.data.check_report import SHOWN_PROBLEMS, CheckReport, Lengths, ProblemLog
 from ftcore.engine.data_check import RecipeCheck
 from ftcore.errors import GateFailed
 from ftcore.report.numbers import count
@@ -15,12 +15,12 @@ from ftcore.report.numbers import count
 
 def gate(found: RecipeCheck) -> GateFailed | None:
     """Return the error with the first problems, or None when every row can be used."""
-    problems = found.problems
-    if not problems:
+    problems, total = found.problems, found.problem_count
+    if not total:
         return None
-    rest = len(problems) - SHOWN_PROBLEMS
+    rest = total - SHOWN_PROBLEMS
     return GateFailed(
-        f"{count(len(problems))} problem{'s' if len(problems) > 1 else ''} in the rows"
+        f"{count(total)} problem{'s' if total > 1 else ''} in the rows"
         + (f", the first {SHOWN_PROBLEMS} are shown" if rest > 0 else ""),
         hint="--all FILE writes all of them" if rest > 0 else None,
         code="data.check",
@@ -34,32 +34,42 @@ def lines(found: RecipeCheck) -> Iterator[str]:
         yield f"{name}"
         for what, text in _facts(report):
             yield f"  {what:<12} {text}"
-    warnings = found.warnings
-    if warnings:
+    total = found.warning_count
+    if total:
         yield ""
-        yield f"{count(len(warnings))} warning{'s' if len(warnings) > 1 else ''}"
-        for problem in warnings[:SHOWN_PROBLEMS]:
+        yield f"{count(total)} warning{'s' if total > 1 else ''}"
+        for problem in found.warnings[:SHOWN_PROBLEMS]:
             yield f"  - {problem}"
-        if len(warnings) > SHOWN_PROBLEMS:
-            yield f"  … and {count(len(warnings) - SHOWN_PROBLEMS)} more: --all FILE writes all"
-    if not found.problems:
+        if total > SHOWN_PROBLEMS:
+            yield f"  … and {count(total - SHOWN_PROBLEMS)} more: --all FILE writes all"
+    if not found.problem_count:
         yield ""
         yield "every record is a usable row"
 
 
-def write_all(found: RecipeCheck, path: Path) -> None:
-    """Write every problem and warning to ``path``, one JSON object a line."""
-    levels = {"problem": found.problems, "warning": found.warnings}
-    with path.open("w", encoding="utf-8", errors="backslashreplace") as out:
-        for level, items in levels.items():
-            for item in items:
-                out.write(json.dumps({"level": level, **asdict(item)}, ensure_ascii=False) + "\n")
+@contextmanager
+def all_problems(path: Path | None) -> Iterator[IO[str] | None]:
+    """Open the file that every problem and warning is written to, one JSON object a line."""
+    if path is None:
+        yield None
+        return
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as sink:
+        yield sink
+
+
+def write_scoring(found: RecipeCheck, sink: IO[str]) -> None:
+    """Write what would keep rows from being scored behind the problems of the rows."""
+    log = ProblemLog("problem", sink)
+    for problem in found.scoring:
+        log.add(problem)
 
 
 def _facts(report: CheckReport) -> Iterator[tuple[str, str]]:
     yield "format", f"{report.format}: {report.why}"
     counts = {name.replace("_", " "): number for name, number in report.counts.items() if number}
     yield "counts", ", ".join(f"{name} {count(number)}" for name, number in counts.items())
+    for step in report.shaping:
+        yield "shaping", str(step)
     yield "roles", ", ".join(f"{role} {count(n)}" for role, n in report.roles.items())
     yield "scripts", ", ".join(f"{script} {count(n)}" for script, n in report.scripts.items())
     if report.languages is not None:

@@ -15,15 +15,20 @@ from ftcore.cli.table import Command, Group
 class LazyGroup(click.Group):
     """A group over a table: its help imports nothing, a command is imported when invoked."""
 
-    def __init__(self, table: Mapping[str, Command | Group], **options: Any) -> None:
+    def __init__(
+        self, table: Mapping[str, Command | Group], *, default: str | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.table = table
+        self.default = default
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the help when nothing was asked for."""
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help())
             ctx.exit()
+        if self.default and args and args[0] not in (*self.table, *ctx.help_option_names):
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -36,7 +41,7 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         if isinstance(entry, Group):
-            return LazyGroup(entry.commands, name=cmd_name, help=entry.help)
+            return LazyGroup(entry.commands, default=entry.default, name=cmd_name, help=entry.help)
         found = import_module(f"ftcore.cli.{entry.module}").command
         assert isinstance(found, click.Command)
         return found

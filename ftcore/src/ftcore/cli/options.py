@@ -70,7 +70,9 @@ set_option = click.option(
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of the training.")
 evaluator_option = click.option(
-    "--evaluator", metavar="NAME", help="An evaluator that the backend declares."
+    "--evaluator",
+    metavar="NAME",
+    help="Who answers: `shared` (ft's generator, the default) or `native` (the engine's own).",
 )
 python_option = click.option(
     "--python",
@@ -79,6 +81,27 @@ python_option = click.option(
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
+require_option = click.option(
+    "--require",
+    metavar="GATE",
+    multiple=True,
+    help="Exit with 7 unless this holds, for example `entity_f1>=0.8`; METRIC:lower is the lower "
+    "end of its interval, `main` the metric that decides; may be given often.",
+)
+no_worse_option = click.option(
+    "--no-worse-than",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Exit with 7 where the metric that decides is significantly worse than that run's on the "
+    "same test rows.",
+)
+margin_option = click.option(
+    "--margin",
+    type=click.FloatRange(min=0),
+    help="With --no-worse-than: exit with 7 unless the interval of the difference shows that it "
+    "is at most this much worse.",
+)
+
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE")
 run_argument = click.argument("run", metavar="RUN", shell_complete=complete_runs)
 
@@ -86,6 +109,13 @@ run_argument = click.argument("run", metavar="RUN", shell_complete=complete_runs
 def changes_options(function: F) -> F:
     """Add the options that change a recipe without editing it."""
     for option in (set_option, model_option, profile_option, backend_option):
+        function = option(function)
+    return function
+
+
+def gate_options(function: F) -> F:
+    """Add the options for figures that must hold."""
+    for option in (margin_option, no_worse_option, require_option):
         function = option(function)
     return function
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ftcore import face
 from ftcore.cli import output
+from ftcore.cli.gate_output import end, held_or_not
 from ftcore.display.plan_facts import plan_facts, plan_notes
 from ftcore.display.watcher import Several
 from ftcore.engine.observer import Observer
+from ftcore.recipe.header import read_header
+from ftcore.report.gates import gates_grid
 from ftcore.results import RunResult
+from ftcore.runs.folder import RunFolder
+
+APART = ("scores", "gates")  # of metrics.json: left to the file, or shown by themselves
 
 
 class RunNoted(Observer):
@@ -40,22 +47,51 @@ def run_and_show(
     recipe: Path, given: Mapping[str, Any], watcher: Observer, *, as_json: bool, quiet: bool
 ) -> None:
     """Run, then print metrics, places and next commands; a failed run's directory is named too."""
+    with _unfinished_named(watcher, as_json=as_json) as progress:
+        result, error = held_or_not(lambda: face.run(recipe, **given, progress=progress))
+    _show_result(result, _again(recipe, given), as_json=as_json, quiet=quiet)
+    end(error, as_json=as_json)
+
+
+def resume_and_show(
+    name: str, given: Mapping[str, Any], watcher: Observer, *, as_json: bool, quiet: bool
+) -> None:
+    """Go on with a run and print what a run prints."""
+    with _unfinished_named(watcher, as_json=as_json) as progress:
+        result = face.resume(name, **given, progress=progress)
+    run = RunFolder(result.folder)
+    header = read_header(run.file("resolved.toml").read_text(encoding="utf-8"))
+    recipe = Path(header.base) / Path(header.path).name
+    before = {"profile": header.profile, "overrides": header.overrides, "python": given["python"]}
+    _show_result(result, _again(recipe, before), as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _unfinished_named(watcher: Observer, *, as_json: bool) -> Iterator[Observer]:
+    """Name the directory of a run that does not finish, and the command that goes on with it."""
     noted = RunNoted()
     try:
-        result = face.run(recipe, **given, progress=Several([watcher, noted]))
+        yield Several([watcher, noted])
     except BaseException:
         if noted.folder and not as_json:
             output.progress_line(f"what there is of the run: {noted.folder}")
             name = shlex.quote(noted.folder)
             output.progress_line(f"how far it came: ft runs show {name}")
+            if RunFolder(Path(noted.folder)).manifest().state in ("interrupted", "crashed"):
+                output.progress_line(f"to go on with it: ft run --resume {name}")
         raise
+
+
+def _show_result(result: RunResult, again: str, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         output.show_json(result_data(result))
     elif quiet:
         output.show_lines([result.folder])
     else:
         output.show(result.metrics.grid())
-        output.show_lines(_places(result, _again(recipe, given)))
+        if result.gates:
+            output.show(gates_grid(result.gates))
+        output.show_lines(_places(result, again))
 
 
 def result_data(result: RunResult) -> dict[str, Any]:
@@ -66,7 +102,9 @@ def result_data(result: RunResult) -> dict[str, Any]:
         "state": "finished",
         "report": str(result.report_path),
         "plan": result.plan.to_json(),
-        "metrics": {name: part for name, part in metrics.items() if name != "scores"},
+        "ok": all(gate.held for gate in result.gates),
+        "gates": [gate.to_json() for gate in result.gates],
+        "metrics": {name: part for name, part in metrics.items() if name not in APART},
     }
 
 

@@ -76,6 +76,9 @@ def _facts(run: RunFolder) -> Iterator[tuple[str, str]]:
     yield "begun", moment(manifest.created)
     if manifest.finished:
         yield "took", duration(manifest.finished - manifest.created)
+    if manifest.resumed:
+        steps = ", ".join(str(entry["from_step"]) for entry in manifest.resumed)
+        yield "resumed", f"after step {steps}"
     progress = _progress(run)
     if progress:
         yield "trained", f"{progress['done']} of {progress['total']} steps"

@@ -16,15 +16,26 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Commands under one name."""
+    """Commands under one name; ``default`` is the one that is meant where none is named."""
 
     help: str
     commands: Mapping[str, Command]
+    default: str | None = None
 
 
 TABLE: Mapping[str, Command | Group] = {
     "run": Command("run", "Train and evaluate, as a recipe says."),
     "eval": Command("evaluate", "Answer a recipe's test rows again and score them."),
+    "judge": Command("judge", "Vote on pairs of answers, or let a model vote."),
+    "compare": Command("compare", "Compare backends, settings, models or runs."),
+    "parity": Group(
+        "Certify that backends train the same: `ft parity RECIPE`.",
+        {
+            "check": Command("parity", "Train a recipe's first steps on each backend and compare."),
+            "verify": Command("parity_verify", "Train a certificate anew and confirm it."),
+        },
+        default="check",
+    ),
     "report": Command("report", "Write a run's report anew."),
     "runs": Group(
         "Look at runs, or remove them.",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from ftcore.data.cleaning import StepCount
 from ftcore.display.facts import Facts
 from ftcore.engine.plan import Plan
+from ftcore.protocol import TrainSettings
 from ftcore.report.numbers import count, duration
-from ftcore.report.trained_words import trained_words
+from ftcore.report.trained_words import adapter_words, trained_words
 
 Item = tuple[str, str]
 
@@ -26,6 +28,7 @@ def plan_notes(plan: Plan) -> list[str]:
     """Return what to know before it starts: approximations, warnings, limits of this machine."""
     return [
         *(f"approximate, as accepted: {text}" for text in plan.approximate),
+        *plan.other_options,
         *(f"warning: {text}" for text in plan.warnings),
         *(f"would be refused here: {text}" for text in plan.machine_problems),
     ]
@@ -78,23 +81,35 @@ def _training(plan: Plan) -> Iterator[Item]:
     s = plan.settings
     left = f"; {plan.left_over_rows} rows at the end left over" if plan.left_over_rows else ""
     yield "steps", f"{count(s.steps)} over {s.epochs:.3g} epochs{left}"
-    yield (
-        "batch",
-        f"{s.batch_size} rows x {s.accumulation} accumulated = {s.batch_size * s.accumulation} "
-        f"rows a step, padded to a multiple of {s.padding_multiple}",
-    )
+    parts = f"{s.batch_size} rows x {s.accumulation} accumulated"
+    parts += f" x {plan.processes} processes" if plan.processes > 1 else ""
+    rows = s.batch_size * s.accumulation * plan.processes
+    yield "batch", f"{parts} = {rows} rows a step, padded to a multiple of {s.padding_multiple}"
     yield (
         "learning rate",
-        f"{s.learning_rate:g}, {s.scheduler}, {steps_of(s.warmup_steps)} of warm-up",
+        f"{s.learning_rate:g}, {s.scheduler}{_end(s)}, {steps_of(s.warmup_steps)} of warm-up",
     )
     yield (
         "optimizer",
-        f"{s.optimizer}, betas {s.beta1:g} {s.beta2:g}, epsilon {s.epsilon:g}, weight decay "
-        f"{s.weight_decay:g}, gradient norm at most {s.max_grad_norm:g}",
+        f"{s.optimizer}{_moments(s)}, weight decay {s.weight_decay:g}, "
+        f"gradient norm at most {s.max_grad_norm:g}",
     )
     checkpointing = ", gradient checkpointing" if s.gradient_checkpointing else ""
     yield "precision", f"{s.precision}{checkpointing}; loss {s.loss}; seed {s.seed}"
     yield from _method(plan)
+    for name, value in plan.engine_options.items():
+        yield "engine option", f"{name} = {json.dumps(value, default=str)}, outside the guarantee"
+
+
+def _end(settings: TrainSettings) -> str:
+    ratio = settings.min_lr_ratio
+    return f" down to {ratio:g} of it" if ratio else ""
+
+
+def _moments(settings: TrainSettings) -> str:
+    if settings.optimizer != "adamw":
+        return ""
+    return f", betas {settings.beta1:g} {settings.beta2:g}, epsilon {settings.epsilon:g}"
 
 
 def steps_of(number: int) -> str:
@@ -105,13 +120,18 @@ def steps_of(number: int) -> str:
 def _method(plan: Plan) -> Iterator[Item]:
     s, lora = plan.settings, plan.settings.lora
     neftune = "" if s.neftune_alpha is None else f", NEFTune {s.neftune_alpha:g}"
-    kinds = [name for name, used in (("rsLoRA", lora.rslora), ("DoRA", lora.dora)) if used]
+    pissa = lora.init == "pissa"
+    options = (("rsLoRA", lora.rslora), ("DoRA", lora.dora), ("PiSSA", pissa))
+    kinds = [name for name, used in options if used]
     text = f"rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}"
     text += "".join(f", {kind}" for kind in kinds)
     if lora.plus_ratio is not None:
         text += f", LoRA+ ratio {lora.plus_ratio:g}"
     text += f", on {', '.join(lora.targets)}"
-    yield s.method, (text if s.method == "lora" else trained_words(s.trained)) + neftune
+    if s.method != "lora":
+        other = adapter_words(s.method, s.virtual_tokens)
+        text = trained_words(s.trained) if s.trained else other
+    yield s.method, text + neftune
     share = s.trainable_parameters / max(1, int(plan.model["parameters"]))
     yield "trainable", f"{count(s.trainable_parameters)} parameters ({share:.2%} of the model)"
 
@@ -141,6 +161,8 @@ def _after(plan: Plan) -> Iterator[Item]:
         yield "evaluation", f"{' and '.join(stages)}, {count(plan.rows['test'])} rows each"
         yield "metrics", ", ".join(f"{name} (main)" if name == main else name for name in names)
         yield "decoding", decoding_text(evaluation["generation"])
+        if evaluation.get("evaluator") == "native":
+            yield "answers", f"of {plan.backend}'s own inference, not of ft's generator"
     else:
         yield "evaluation", "none: there are no test rows"
     yield "exports", ", ".join(plan.export) or "none"
@@ -173,5 +195,5 @@ def decoding_text(generation: dict[str, Any]) -> str:
     extra = f", repetition penalty {penalty:g}" if penalty != 1 else ""
     return (
         f"{how}{extra}, at most {generation['max_new_tokens']} new tokens, "
-        f"{generation['batch_size']} rows together"
+        f"{generation['max_batch_tokens']:,} tokens together"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ftcore.backends import BackendSpec
 from ftcore.errors import Problem, UnsupportedError
 from ftcore.recipe.loading import LoadedRecipe
+from ftcore.recipe.rules import PROMPT_METHODS
 
 # The recipe fields that an engine must honour; the core answers for all others by itself.
 BACKEND_FIELDS = (
@@ -23,6 +24,7 @@ BACKEND_FIELDS = (
     "train.accumulation",
     "train.learning_rate",
     "train.scheduler",
+    "train.min_lr_ratio",
     "train.warmup_ratio",
     "train.warmup_steps",
     "train.optimizer",
@@ -65,8 +67,8 @@ BACKEND_FIELDS = (
 MEANT_WHEN_FALSE = ("train.shuffle",)
 # Fields of features that are off unless another field turns them on.
 DEPENDS = {
-    "train.freeze.last_layers": ("train.method", "freeze"),
-    "train.prompt.virtual_tokens": ("train.method", "prompt_tuning"),
+    "train.freeze.last_layers": ("train.method", ("freeze",)),
+    "train.prompt.virtual_tokens": ("train.method", PROMPT_METHODS),
 }
 
 
@@ -118,7 +120,7 @@ def check_capabilities(
 
 def _values(loaded: LoadedRecipe, path: str) -> list[object]:
     switch = DEPENDS.get(path)
-    if switch and field_value(loaded, switch[0]) != switch[1]:
+    if switch and field_value(loaded, switch[0]) not in switch[1]:
         return []
     value = field_value(loaded, path)
     # By identity: 0 equals False, but a seed or a rate of 0 asks for something.

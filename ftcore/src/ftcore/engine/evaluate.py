@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ftcore.backends import BackendSpec
 from ftcore.cache import cache_dir, require_disk
 from ftcore.code_folder import code_folder
 from ftcore.data.rows import Row
+from ftcore.engine.baselines import identified, identity, take_over
 from ftcore.engine.capabilities import check_capabilities
-from ftcore.engine.inputs import read_inputs
+from ftcore.engine.gates import Gates
+from ftcore.engine.inputs import open_data, read_test
 from ftcore.engine.observer import Observer
 from ftcore.engine.place import place
 from ftcore.engine.prepare import find_model, render_options
 from ftcore.engine.prompts import write_requests
 from ftcore.engine.result_check import check_predictions
 from ftcore.engine.run import SPARE_BYTES, recorded_end
-from ftcore.engine.scoring import read_predictions, score_run
+from ftcore.engine.scoring import read_predictions, require_scorable, score_run
 from ftcore.engine.settings import decoding, model_ref, train_settings
+from ftcore.engine.targets import Target
 from ftcore.environments.environment import Environment
 from ftcore.errors import DataError, ModelError, ProtocolViolation, UnsupportedError
+from ftcore.evaluation.gates import GateResult
 from ftcore.launcher import Launcher, Observers, sigterm_as_stop
 from ftcore.models.inspect import ModelFacts, inspect_model
 from ftcore.models.resolve import ResolvedModel
@@ -35,77 +39,27 @@ from ftcore.recipe.loading import LoadedRecipe
 from ftcore.recipe.resolved import dump_resolved
 from ftcore.rendering.order import plan_order
 from ftcore.rendering.renderer import Renderer
-from ftcore.runs.folder import MANIFEST, RunFolder
-from ftcore.runs.listing import find_run
+from ftcore.runs.folder import RunFolder
 
 STAGE = "after"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is evaluated.
-
-    ``model`` replaces the recipe's model where it is not None; ``fingerprint`` is what the base
-    model must have then. ``run`` is the run whose adapter it is.
-    """
-
-    kind: Literal["run", "adapter", "model"]
-    path: Path
-    model: str | None = None
-    adapter: Path | None = None
-    fingerprint: str | None = None
-    run: RunFolder | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A finished evaluation: its directory and metrics (the data of ``metrics.json``).
 
-    ``reproduced`` is (equal, compared): of the answers that the evaluated run itself had kept for
-    the same rows, how many came out the same; None where there is nothing to compare.
+    ``result`` is None where no worker answered. ``reproduced`` is (equal, compared): of the
+    answers that the evaluated run itself had kept for the same rows, how many came out the same
+    when given anew; None where there is nothing to compare.
     """
 
     folder: RunFolder
     target: Target
     loaded: LoadedRecipe
-    result: Result
+    result: Result | None
     metrics: dict[str, Any]
     reproduced: tuple[int, int] | None
-
-
-def find_target(name: str, runs: Path) -> Target:
-    """Return what ``name`` means: a folder with a run, an adapter or a model, or a run's id.
-
-    Raises `RunNotFound`, or `ModelError` for a folder that holds none of the three.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir() and not (folder / MANIFEST).exists():
-        folder = folder.resolve()
-        if (folder / "adapter_config.json").exists():
-            return Target("adapter", folder, adapter=folder)
-        if (folder / "config.json").exists():
-            return Target("model", folder, model=str(folder))
-        raise ModelError(
-            f"{name} holds no run, no adapter and no model",
-            hint="a run has run.json, an adapter adapter_config.json, a model config.json",
-            code="model.no-target",
-        )
-    return _run_target(find_run(name, runs))
-
-
-def _run_target(run: RunFolder) -> Target:
-    adapter = run.file("adapter")
-    plan = run.read_json("plan.json")
-    if plan is None or not any(adapter.glob("*.safetensors")):
-        raise ModelError(
-            f"run {run.path.name} is {run.manifest().state} and has no adapter to evaluate",
-            hint="`ft runs list` shows the finished ones",
-            code="model.no-adapter",
-        )
-    model = plan["model"]
-    # A folder's name may have been relative to the recipe; the plan knows where it was.
-    name = model["folder"] if model["source"] == "folder" else model["id"]
-    return Target("run", run.path, str(name), adapter, model["fingerprint"], run)
+    gates: tuple[GateResult, ...] = ()
 
 
 def evaluate(
@@ -118,16 +72,19 @@ def evaluate(
     python: str | None = None,
     offline: bool = False,
     evaluator: str | None = None,
+    fresh: bool = False,
+    gates: Gates | None = None,
 ) -> Evaluation:
-    """Answer the recipe's test rows once more and score the answers."""
+    """Answer the recipe's test rows and score the answers.
+
+    Answers that the run or an earlier evaluation of it has given to the same questions are taken
+    over, unless ``fresh``. Gates are in the result, whether they hold or not.
+    """
     observer.phase("prepare")
     spec = plugins.backend(loaded.recipe.default_backend)
     device = _device(loaded, spec, plugins)
-    rows = read_inputs(loaded).test
-    if not rows:
-        raise DataError(
-            "the recipe has no test rows", hint="set data.test or data.split.test", code="data.test"
-        )
+    gates = gates or Gates(loaded)
+    rows = _rows(loaded, gates)
     model = find_model(loaded, offline=offline, notify=observer.notice)
     _same_base(target, model)
     renderer = Renderer.from_folder(model.folder, render_options(loaded))
@@ -142,15 +99,44 @@ def evaluate(
             run.file("recipe.toml").write_text(loaded.text, encoding="utf-8")
             run.file("resolved.toml").write_text(dump_resolved(loaded), encoding="utf-8")
             job = _job(run, target, loaded, spec, device, model, renderer, rows, evaluator)
+            job = identified(job, identity(model, environment, spec))
+            write_message(job, run.file("job.json"))
+            taken = 0 if fresh else _take_over(job, root, target, observer)
             observer.phase("work")
             run.update(state="running")
             lease_fds = () if lease is None else (lease,)
             result = _work(job, spec, environment, observer, lease_fds)
             observer.phase("score")
-            metrics = score_run(run, loaded, rows)
+            metrics = score_run(run, loaded, rows, open_data(loaded).rows("train"))
+            held = gates.check(run, metrics, rows)
             observer.scored(metrics)
             run.update(state="finished", stage=None)
-    return Evaluation(run, target, loaded, result, metrics, _reproduced(target, run))
+    reproduced = _reproduced(target, run, taken)
+    return Evaluation(run, target, loaded, result, metrics, reproduced, held)
+
+
+def _rows(loaded: LoadedRecipe, gates: Gates) -> list[Row]:
+    """Return the test rows; `DataError` where there are none, or some that cannot be scored."""
+    rows = read_test(loaded)
+    if not rows:
+        raise DataError(
+            "the recipe has no test rows", hint="set data.test or data.split.test", code="data.test"
+        )
+    require_scorable(loaded, rows)
+    gates.require_rows(rows)
+    return rows
+
+
+def _take_over(job: Job, root: Path, target: Target, observer: Observer) -> int:
+    """Put answers to the same questions in place that the run or an evaluation of it has given."""
+    earlier = sorted(root.glob(f"evaluations/*/predictions/{STAGE}.jsonl"))
+    if target.run:
+        earlier.insert(0, target.run.file("predictions") / f"{STAGE}.jsonl")
+    taken = take_over(job, job.stages[0], earlier)
+    if taken:
+        answers = "1 answer" if taken == 1 else f"{taken} answers"
+        observer.notice(f"{answers} taken over from an earlier evaluation")
+    return taken
 
 
 def _device(loaded: LoadedRecipe, spec: BackendSpec, plugins: Plugins) -> str:
@@ -209,7 +195,7 @@ def _job(
         adapter=str(target.adapter) if target.adapter else None,
         decoding=decoding(loaded.recipe, renderer),
     )
-    job = Job(
+    return Job(
         version=PROTOCOL_VERSION,
         run=run.path.name,
         folder=str(run.path),
@@ -224,8 +210,6 @@ def _job(
         settings=_unused_settings(loaded, inspect_model(model.folder), renderer),
         stages=[stage],
     )
-    write_message(job, run.file("job.json"))
-    return job
 
 
 def _unused_settings(loaded: LoadedRecipe, facts: ModelFacts, renderer: Renderer) -> Any:
@@ -266,8 +250,11 @@ def _work(
     return result
 
 
-def _reproduced(target: Target, run: RunFolder) -> tuple[int, int] | None:
-    """Compare the answers with those that the evaluated run kept, row by row."""
+def _reproduced(target: Target, run: RunFolder, taken: int) -> tuple[int, int] | None:
+    """Compare the answers with those that the evaluated run kept, row by row.
+
+    The first ``taken`` were not given anew; None where there is nothing else to compare.
+    """
     if target.run is None:
         return None
     kept = target.run.file("predictions") / f"{STAGE}.jsonl"
@@ -275,5 +262,7 @@ def _reproduced(target: Target, run: RunFolder) -> tuple[int, int] | None:
         return None
     earlier = read_predictions(kept)
     now = read_predictions(run.file("predictions") / f"{STAGE}.jsonl")
-    shared = [row_id for row_id in now if row_id in earlier]
+    shared = [row_id for row_id in list(now)[taken:] if row_id in earlier]
+    if taken and not shared:
+        return None
     return sum(now[row_id] == earlier[row_id] for row_id in shared), len(shared)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
 from ftcore.data.rows import Row
+from ftcore.engine.initial import write_initial
 from ftcore.engine.prepare import Prepared
 from ftcore.engine.prompts import write_requests
 from ftcore.engine.settings import decoding, frozen_dtype, model_ref
-from ftcore.models.initial_adapter import write_initial_adapter
 from ftcore.protocol import PROTOCOL_VERSION, Job, Stage, write_message
 from ftcore.runs.folder import RunFolder
 
@@ -15,14 +19,8 @@ def write_job(run: RunFolder, prepared: Prepared, *, evaluator: str) -> Job:
     """Write everything that the worker reads into the run directory and return the job."""
     prepared.stream.link_into(run.path)
     prepared.order.save(run.file("stream") / "order.npz")
-    if prepared.settings.method == "lora":
-        write_initial_adapter(
-            run.file("initial_adapter"),
-            prepared.facts,
-            prepared.settings.lora,
-            seed=prepared.settings.seed,
-            base_model=str(prepared.model.folder),
-        )
+    if not prepared.settings.trained:
+        write_initial(run.file("initial_adapter"), prepared)
     launch = prepared.loaded.recipe.launch
     job = Job(
         version=PROTOCOL_VERSION,
@@ -38,9 +36,35 @@ def write_job(run: RunFolder, prepared: Prepared, *, evaluator: str) -> Job:
         model=model_ref(prepared.loaded.recipe, str(prepared.model.folder)),
         settings=prepared.settings,
         stages=stages(run, prepared),
+        **_watched(prepared),
     )
     write_message(job, run.file("job.json"))
     return job
+
+
+def _watched(prepared: Prepared) -> dict[str, Any]:
+    """Return what the engine is handed besides the settings, and how a compared run is watched."""
+    watch = prepared.watch
+    options = {"engine_options": dict(prepared.plan.engine_options)}
+    if watch is None:
+        return options
+    switches = dict(watch.switches)
+    return {**options, "observe": True, "deterministic": watch.deterministic, "switches": switches}
+
+
+def legs(job: Job) -> list[Job]:
+    """Return the jobs that the workers get, one after the other.
+
+    In several processes only training is done: whoever answers or exports meets no other rank.
+    """
+    if job.world_size == 1:
+        return [job]
+    groups = groupby(job.stages, key=lambda stage: stage.kind == "train")
+    found = [
+        replace(job, stages=list(part), world_size=job.world_size if trains else 1)
+        for trains, part in groups
+    ]
+    return found or [replace(job, world_size=1)]
 
 
 def stages(run: RunFolder, prepared: Prepared) -> list[Stage]:
@@ -58,7 +82,7 @@ def stages(run: RunFolder, prepared: Prepared) -> list[Stage]:
             kind="train",
             input=str(run.file("stream")),
             output=adapter,
-            adapter=initial if prepared.settings.method == "lora" else None,
+            adapter=None if prepared.settings.trained else initial,
         )
     )
     if inputs.test:
@@ -91,7 +115,7 @@ def _generate(
 
 def _export(run: RunFolder, prepared: Prepared, adapter: str) -> Stage:
     export = prepared.loaded.recipe.export
-    rows = (prepared.inputs.test or prepared.inputs.train)[: export.verify]
+    rows = prepared.inputs.examples
     dtype = prepared.facts.dtype if export.dtype == "auto" else export.dtype
     return Stage(
         name="export",

@@ -9,6 +9,7 @@ from pathlib import Path
 from ftcore.data.cleaning import register_step
 from ftcore.data.formats import register_format
 from ftcore.engine.capabilities import check_capabilities
+from ftcore.engine.engine_options import engine_options, other_tables
 from ftcore.environments.accelerator import detect_accelerator
 from ftcore.errors import Problem, RecipeError
 from ftcore.evaluation.metric import get_metric, register
@@ -121,7 +122,10 @@ def check_recipe(loaded: LoadedRecipe, plugins: Plugins) -> list[str]:
     device = detect_accelerator(loaded.recipe.launch.device).kind
     others = [other for other in plugins.backends().values() if other.name != spec.name]
     notes = check_capabilities(loaded, spec, others, device)
+    options = engine_options(loaded, spec)
     return [
+        *(f"outside the guarantee: [backend.{spec.name}] {name}" for name in options),
+        *other_tables(loaded, spec, others),
         *(f"approximate, as accepted: {text}" for text in notes.approximate),
         *(f"would be refused here: {problem}" for problem in notes.machine),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ftcore.engine.estimates import Estimate
@@ -17,6 +17,8 @@ class Plan:
     ``supervised_tokens`` are sums over the training rows of one epoch; ``longest`` is in tokens.
     ``shaping`` has the counts of each cleaning step, of weights and of the limit: ``name``,
     ``rows``, ``changed``, ``removed``, ``added``, ``note``.
+    ``engine_options`` are those of ``[backend.NAME]``, outside the guarantee; ``other_options``
+    says which tables for other backends are not used.
     ``machine_problems`` would refuse the run on this machine (shown by a dry run).
     """
 
@@ -48,6 +50,9 @@ class Plan:
     approximate: list[str]
     warnings: list[str]
     machine_problems: list[str]
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    other_options: list[str] = field(default_factory=list)
+    processes: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data."""

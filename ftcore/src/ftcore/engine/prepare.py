@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ftcore.backends import BackendSpec
 from ftcore.cache import cache_dir
-from ftcore.data.stream import Stream, build_stream
+from ftcore.data.stored_stream import Stream
 from ftcore.engine.capabilities import CapabilityNotes, check_capabilities
+from ftcore.engine.engine_options import engine_options, other_tables
 from ftcore.engine.estimates import estimate
-from ftcore.engine.inputs import Inputs, read_inputs
+from ftcore.engine.inputs import Inputs, open_data, read_held, require_good_beginning
+from ftcore.engine.make_stream import make_stream, require_askable
 from ftcore.engine.plan import Plan
-from ftcore.engine.scoring import require_scorable
 from ftcore.engine.settings import frozen_dtype, train_settings
 from ftcore.environments.accelerator import detect_accelerator
-from ftcore.errors import DataError
 from ftcore.evaluation.metric import get_metric
 from ftcore.models.inspect import ModelFacts, inspect_model
 from ftcore.models.resolve import ResolvedModel, resolve_model
@@ -30,6 +31,19 @@ from ftcore.rendering.order import Order, plan_order
 from ftcore.rendering.renderer import Renderer
 
 Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a run that is to be compared is watched.
+
+    What does not hold is kept, not raised; the worker writes down what it sees. ``deterministic``
+    asks for kernels that give the same bits every time; ``switches`` has the plain loop do one
+    thing differently.
+    """
+
+    deterministic: bool
+    switches: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,7 @@ class Prepared:
     settings: TrainSettings
     plan: Plan
     rate_key: str
+    watch: Watch | None = None
 
 
 def prepare(
@@ -64,20 +79,27 @@ def prepare(
     device = detect_accelerator(recipe.launch.device).kind
     others = [other for other in plugins.backends().values() if other.name != spec.name]
     notes = check_capabilities(loaded, spec, others, device)
+    extra, unused = engine_options(loaded, spec), other_tables(loaded, spec, others)
     for name in recipe.evaluation.metrics:
         get_metric(name)
-    inputs = read_inputs(loaded)
-    require_scorable(loaded, inputs.test)
-    model = find_model(loaded, offline=offline, chat=not inputs.documents, notify=notify)
+    data = open_data(loaded)
+    held = read_held(data)
+    if not data.shaping.split.test:
+        require_askable(loaded, held.test)
+    require_good_beginning(data)
+    model = find_model(loaded, offline=offline, chat=not data.documents, notify=notify)
     facts = inspect_model(model.folder)
-    options = render_options(loaded)
-    renderer = Renderer.from_folder(model.folder, options, documents=inputs.documents)
-    stream = make_stream(loaded, inputs, renderer, notify)
+    renderer = make_renderer(loaded, model, documents=data.documents)
+    stream, inputs = make_stream(loaded, data, held, renderer, notify)
     order = make_order(loaded, stream)
     settings = train_settings(loaded, facts, order, renderer.pad_id)
-    rate_key = f"{model.fingerprint}/{spec.name}/{device}/{recipe.train.precision}"
+    processes = recipe.launch.processes
+    place = device if processes == 1 else f"{device} x {processes}"
+    rate_key = f"{model.fingerprint}/{spec.name}/{place}/{recipe.train.precision}"
     parts = (loaded, spec, device, model, facts, renderer, inputs, stream, order, settings)
-    return Prepared(*parts, make_plan(*parts, notes=notes, rate_key=rate_key), rate_key)
+    plan = make_plan(*parts, notes=notes, rate_key=rate_key)
+    plan = replace(plan, engine_options=extra, other_options=unused, processes=processes)
+    return Prepared(*parts, plan, rate_key)
 
 
 def find_model(
@@ -108,30 +130,9 @@ def render_options(loaded: LoadedRecipe) -> RenderOptions:
     )
 
 
-def make_stream(loaded: LoadedRecipe, inputs: Inputs, renderer: Renderer, notify: Notify) -> Stream:
-    """Render the training and validation rows into the canonical stream, or reuse it by hash."""
-    stream = build_stream(
-        {"train": inputs.train, "validation": inputs.validation},
-        renderer,
-        cache=cache_dir(),
-        key_extra="",
-        left_out=[item.entry() for item in inputs.left_out],
-        notify=notify,
-    )
-    data = loaded.recipe.data
-    stream.account.require(0.0 if data.overlong == "error" else data.allow_lost)
-    if len(stream.lengths("train")) == 0:
-        raise DataError(
-            "no training row is left", hint="look at `ft data check`", code="data.no-rows"
-        )
-    if loaded.recipe.train.validation.every_steps and len(stream.lengths("validation")) == 0:
-        raise DataError(
-            "there is no validation row to measure a loss on",
-            hint="raise data.split.validation, give data.validation, or leave "
-            "train.validation.every_steps out",
-            code="data.no-validation",
-        )
-    return stream
+def make_renderer(loaded: LoadedRecipe, model: ResolvedModel, *, documents: bool) -> Renderer:
+    """Return the renderer of the recipe's rows for a model."""
+    return Renderer.from_folder(model.folder, render_options(loaded), documents=documents)
 
 
 def make_order(loaded: LoadedRecipe, stream: Stream) -> Order:

@@ -9,7 +9,7 @@ from typing import Any
 from ftcore.engine.guarantees import ReceiptCheck, check_effective
 from ftcore.engine.prepare import Prepared
 from ftcore.engine.scoring import read_predictions
-from ftcore.errors import ModelError, ProtocolViolation
+from ftcore.errors import EffectiveConfigMismatch, ModelError, ProtocolViolation
 from ftcore.models.safetensors_file import read_header
 from ftcore.protocol import Job, Result, Stage, write_json
 from ftcore.runs.folder import RunFolder
@@ -20,7 +20,8 @@ def check_result(
 ) -> float:
     """Check everything that a finished job must have left; returns the seconds of its steps.
 
-    Raises `ReceiptMismatch`, `EffectiveConfigMismatch` or `ProtocolViolation`.
+    They are 0.0 where this worker did not do all the planned steps. Raises `ReceiptMismatch`,
+    `EffectiveConfigMismatch` or `ProtocolViolation`.
     """
     for stage in job.stages:
         if stage.name not in result.stages:
@@ -34,13 +35,17 @@ def check_result(
     if not isinstance(steps, int) or not isinstance(seconds, int | float):
         raise ProtocolViolation("the result of stage train has no number of steps or seconds")
     receipts.finish(steps, prepared.order, early=prepared.settings.patience is not None)
-    check_effective(_engine_config(run), prepared.settings, job.model)
+    try:
+        check_effective(engine_config(run), prepared.settings, job.model)
+    except EffectiveConfigMismatch as error:
+        receipts.failed(error)
     check_adapter(run.file("adapter"))
-    write_json(
-        {"micro_batches": receipts.seen, "planned": receipts.planned, "equal": True},
-        run.file("receipts.json"),
-    )
-    return float(seconds) if steps == prepared.order.steps else 0.0
+    counts = {"micro_batches": receipts.seen, "planned": receipts.planned}
+    errors = [error.to_json() for error in receipts.errors]
+    kept = {"errors": errors} if errors else {}
+    write_json({**counts, "equal": not errors, **kept}, run.file("receipts.json"))
+    all_of_it = steps == prepared.order.steps and job.first_step == 0
+    return float(seconds) if all_of_it and "train" not in job.finished else 0.0
 
 
 def check_predictions(stage: Stage) -> None:
@@ -85,7 +90,8 @@ def _row_ids(requests: Path) -> list[str]:
     return [json.loads(line)["row_id"] for line in requests.read_text("utf-8").splitlines()]
 
 
-def _engine_config(run: RunFolder) -> Any:
+def engine_config(run: RunFolder) -> Any:
+    """Return what the engine said that it used, None for nothing; `ProtocolViolation` for half."""
     try:
         return run.read_json("engine_config.json")
     except ValueError as error:

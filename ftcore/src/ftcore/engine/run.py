@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ftcore.cache import cache_dir, require_disk
 from ftcore.code_folder import code_folder
-from ftcore.engine.baselines import keep_baselines, reuse_baselines
+from ftcore.engine.baselines import identity, keep_baselines, reuse_baselines
 from ftcore.engine.estimates import BYTES, remember_rate
-from ftcore.engine.guarantees import ReceiptCheck
-from ftcore.engine.job import write_job
+from ftcore.engine.gates import Gates
+from ftcore.engine.guarantees import Evidence, ReceiptCheck
+from ftcore.engine.job import legs, write_job
 from ftcore.engine.observer import Observer
 from ftcore.engine.place import place
 from ftcore.engine.prepare import Prepared, padded_tokens
@@ -22,22 +23,25 @@ from ftcore.engine.result_check import check_result
 from ftcore.engine.scoring import score_run
 from ftcore.environments.environment import Environment
 from ftcore.errors import FtError, UnsupportedError
+from ftcore.evaluation.gates import GateResult
 from ftcore.launcher import Launcher, Observers, Stopped, sigterm_as_stop
-from ftcore.protocol import Event, Job, Result, write_json
+from ftcore.protocol import Event, Job, Result, write_json, write_message
 from ftcore.recipe.resolved import dump_resolved
 from ftcore.runs.folder import RunFolder
+from ftcore.runs.unfinished import written_receipts
 
 SPARE_BYTES = 200 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished run: its directory, plan and metrics (the data of ``metrics.json``)."""
+    """A finished run: its directory, plan and metrics (the data of ``metrics.json``), its gates."""
 
     folder: RunFolder
     prepared: Prepared
     result: Result
     metrics: dict[str, Any]
+    gates: tuple[GateResult, ...] = ()
 
 
 def execute(
@@ -48,13 +52,15 @@ def execute(
     python: str | None = None,
     offline: bool = False,
     evaluator: str | None = None,
+    gates: Gates | None = None,
 ) -> Outcome:
-    """Build or reuse the environment, run the worker, check its receipts, score and report."""
-    if prepared.plan.machine_problems:
-        raise UnsupportedError(
-            "this machine cannot run the recipe as it is: "
-            + "; ".join(prepared.plan.machine_problems)
-        )
+    """Build or reuse the environment, run the worker, check its receipts, score and report.
+
+    Gates are in the outcome, whether they hold or not.
+    """
+    gates = gates or Gates(prepared.loaded)
+    gates.require_rows(prepared.inputs.test)
+    refuse_machine_problems(prepared)
     require_disk(runs.absolute(), expected_bytes(prepared), "the run")
     with sigterm_as_stop():
         observer.phase("environment")
@@ -67,26 +73,52 @@ def execute(
             write_recipe(run, prepared)
             write_used(run, prepared, environment)
             job = write_job(run, prepared, evaluator=evaluator or prepared.spec.evaluator)
-            identity = answer_identity(prepared, environment)
-            job = reuse_baselines(run, job, identity=identity, notify=observer.notice)
-            observer.phase("work")
-            run.update(state="running")
-            lease_fds = () if lease is None else (lease,)
-            result = _work(run, prepared, environment, observer, lease_fds, job)
-            keep_baselines(job, identity=identity)
-            observer.phase("score")
-            metrics = score_run(run, prepared.loaded, prepared.inputs.test)
-            observer.scored(metrics)
-            run.update(state="finished", stage=None)
-            observer.phase("report")
-            write_reports(run)
-    return Outcome(run, prepared, result, metrics)
+            return carry_out(run, prepared, environment, job, observer, lease, gates)
+
+
+def carry_out(
+    run: RunFolder,
+    prepared: Prepared,
+    environment: Environment,
+    job: Job,
+    observer: Observer,
+    lease: int | None,
+    gates: Gates | None = None,
+) -> Outcome:
+    """Do the job in the worker, check what it left, score and report."""
+    gates = gates or Gates(prepared.loaded)
+    decided = answer_identity(prepared, environment)
+    job = reuse_baselines(run, job, identity=decided, notify=observer.notice)
+    observer.phase("work")
+    run.update(state="running")
+    lease_fds = () if lease is None else (lease,)
+    result = _work(run, prepared, environment, observer, lease_fds, job)
+    if prepared.watch is not None:  # it was trained to be compared, and answers nothing
+        run.update(state="finished", stage=None)
+        return Outcome(run, prepared, result, {})
+    keep_baselines(job, identity=decided)
+    observer.phase("score")
+    metrics = score_run(run, prepared.loaded, prepared.inputs.test, prepared.inputs.train)
+    held = gates.check(run, metrics, prepared.inputs.test)
+    observer.scored(metrics)
+    run.update(state="finished", stage=None)
+    observer.phase("report")
+    write_reports(run)
+    return Outcome(run, prepared, result, metrics, held)
+
+
+def refuse_machine_problems(prepared: Prepared) -> None:
+    """Raise `UnsupportedError` for what this machine cannot do."""
+    if prepared.plan.machine_problems:
+        raise UnsupportedError(
+            "this machine cannot run the recipe as it is: "
+            + "; ".join(prepared.plan.machine_problems)
+        )
 
 
 def answer_identity(prepared: Prepared, environment: Environment) -> str:
     """Return what, besides prompts and decoding, decides the untuned model's answers."""
-    code = code_folder(cache_dir(), prepared.spec.package).name
-    return f"{prepared.model.fingerprint} {environment.key} {code}"
+    return identity(prepared.model, environment, prepared.spec)
 
 
 def expected_bytes(prepared: Prepared) -> int:
@@ -171,7 +203,10 @@ def _work(
     lease_fds: tuple[int, ...],
     job: Job,
 ) -> Result:
-    check = ReceiptCheck(prepared.stream, prepared.order)
+    kind = Evidence if prepared.watch else ReceiptCheck
+    check = kind(prepared.stream, prepared.order)
+    for receipt in written_receipts(run):
+        check(receipt)
     launcher = Launcher(
         environment.python,
         code_folder(cache_dir(), prepared.spec.package),
@@ -183,12 +218,27 @@ def _work(
             run.update(stage=event.stage)
         observer.event(event)
 
-    result = launcher.run(job, Observers(on_event, check, observer.notice), lease_fds=lease_fds)
+    heard = Observers(on_event, check, observer.notice)
+    result = run_legs(launcher, job, heard, lease_fds)
     seconds = check_result(run, prepared, job, result, check)
-    if seconds > 0:
+    if seconds > 0 and prepared.watch is None:
         lengths = prepared.stream.lengths("train")
         tokens = padded_tokens(prepared.order, lengths, prepared.settings.padding_multiple)
         remember_rate(cache_dir(), prepared.rate_key, tokens / seconds)
+    return result
+
+
+def run_legs(launcher: Launcher, job: Job, heard: Observers, lease_fds: tuple[int, ...]) -> Result:
+    """Run the job, its training in several processes where it has them, all else in one."""
+    written, finished = Path(job.folder) / "job.json", dict(job.finished)
+    try:
+        for leg in legs(job):
+            leg = replace(leg, finished=finished)
+            write_message(leg, written)
+            result = launcher.run(leg, heard, lease_fds=lease_fds)
+            finished = result.stages
+    finally:
+        write_message(job, written)
     return result
 
 
@@ -196,16 +246,17 @@ def write_reports(run: RunFolder) -> None:
     """Write ``report.md``, ``report.html`` and the plots from what the run directory holds."""
     from ftcore.report import write_report
 
-    with _matplotlib_at(cache_dir() / "matplotlib"):
+    with matplotlib_folder():
         write_report(run)
 
 
 @contextmanager
-def _matplotlib_at(folder: Path) -> Iterator[None]:
-    """Let matplotlib keep its list of fonts in ``folder``, not in the user's home."""
+def matplotlib_folder() -> Iterator[None]:
+    """Let matplotlib keep its list of fonts in ft's cache, not in the user's home."""
     if "MPLCONFIGDIR" in os.environ:
         yield
         return
+    folder = cache_dir() / "matplotlib"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["MPLCONFIGDIR"] = str(folder)
     try:

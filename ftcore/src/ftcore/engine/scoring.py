@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ftcore.data.rows import Row
+from ftcore.engine.error_analysis import write_errors
+from ftcore.engine.resources import generation_figures, validation_figures
 from ftcore.errors import DataError, Problem
 from ftcore.evaluation.metric import Example, MetricContext, get_metric
+from ftcore.evaluation.metrics.entity_labels import LABEL_METRICS, by_label
 from ftcore.evaluation.score import (
     Scores,
     compare,
@@ -48,24 +51,31 @@ def main_metric(loaded: LoadedRecipe) -> str:
 
 def read_predictions(path: Path) -> dict[str, str]:
     """Return row id -> answer of a predictions file."""
+    return {row_id: record["text"] for row_id, record in read_records(path).items()}
+
+
+def read_records(path: Path) -> dict[str, dict[str, Any]]:
+    """Return row id -> all that a predictions file says of the answer."""
     # Not splitlines(): an answer may hold U+2028 and its like, which JSON leaves as they are.
     text = path.read_text(encoding="utf-8")
     lines = (json.loads(line) for line in text.split("\n") if line)
-    return {line["row_id"]: line["text"] for line in lines}
+    return {line["row_id"]: line for line in lines}
 
 
-def examples(rows: Sequence[Row], predictions: dict[str, str]) -> list[Example]:
-    """Pair rows with their predictions, in the rows' order."""
+def examples(rows: Sequence[Row], records: Mapping[str, Mapping[str, Any]]) -> list[Example]:
+    """Pair rows with the records of their answers, in the rows' order."""
     return [
-        Example(row.row_id, row.prompt, row.reference, predictions[row.row_id], row.fields)
+        Example(row.row_id, row.prompt, row.reference, record["text"], row.fields, record)
         for row in rows
-        if row.row_id in predictions
+        if (record := records.get(row.row_id)) is not None
     ]
 
 
 def unscorable(loaded: LoadedRecipe, rows: Sequence[Row]) -> list[Problem]:
     """Return what would keep test rows from being scored, found without any prediction."""
-    unanswered = [Example(row.row_id, row.prompt, row.reference, "", row.fields) for row in rows]
+    # Metrics of the generation's own record will have one.
+    records = {row.row_id: {"text": "", "token_ids": (), "finish": "stop"} for row in rows}
+    unanswered = examples(rows, records)
     with metric_context(loaded) as context:
         found = problems(unanswered, loaded.recipe.evaluation.metrics, context)
     metric = get_metric(main_metric(loaded))()
@@ -95,14 +105,19 @@ def require_scorable(loaded: LoadedRecipe, rows: Sequence[Row]) -> None:
         )
 
 
-def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict[str, Any]:
+def score_run(
+    run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row], train: Iterable[Row] = ()
+) -> dict[str, Any]:
     """Score every stage that left predictions; writes and returns ``metrics.json``.
 
     Its keys: ``main`` (the deciding metric on the deciding slice: ``metric``, ``slice``,
     ``stages``, ``differences``); ``main_metric``; ``stages`` (stage -> metric -> value, interval,
     n); ``differences`` (baseline -> metric -> paired after-minus-baseline difference with
-    interval); ``slices`` (field -> value -> stage -> metric); ``scores`` (per-row counts, for later
-    comparisons).
+    interval, p-values, and the smallest difference that would be noticed); ``slices`` (field ->
+    value -> stage -> metric; also ``entity_label``, where the metrics are of entities);
+    ``generation`` and ``validation`` (figures of whole stages: speed, memory, loss); ``errors``
+    (test rows by state and by cause); ``scores`` (per-row counts, for later comparisons). ``train``
+    are the rows among which the nearest of each test row is looked for.
     """
     evaluation = loaded.recipe.evaluation
     scored: dict[str, Scores] = {}
@@ -111,7 +126,7 @@ def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict
         for stage in STAGES:
             path = run.file("predictions") / f"{stage}.jsonl"
             if path.exists():
-                paired[stage] = examples(rows, read_predictions(path))
+                paired[stage] = examples(rows, read_records(path))
                 scored[stage] = score(
                     paired[stage],
                     evaluation.metrics,
@@ -119,12 +134,16 @@ def score_run(run: RunFolder, loaded: LoadedRecipe, rows: Sequence[Row]) -> dict
                     seed=evaluation.seed,
                     resamples=evaluation.resamples,
                 )
+        errors = write_errors(run, loaded, paired, scored, context, rows=rows, train=train)
     metrics = {
         "main": _main(loaded, scored, paired),
         "main_metric": main_metric(loaded),
         "stages": {stage: scores.summary() for stage, scores in scored.items()},
-        "differences": _differences(scored, evaluation.seed, evaluation.resamples),
-        "slices": _slices(scored, paired, evaluation.slices),
+        "differences": _differences(loaded, scored),
+        "slices": _slices(scored, paired, evaluation.slices) | _by_label(loaded, paired),
+        "generation": generation_figures(run),
+        "validation": validation_figures(run),
+        "errors": errors,
         "scores": {stage: scores.to_json() for stage, scores in scored.items()},
     }
     write_json(metrics, run.file("metrics.json"))
@@ -144,7 +163,7 @@ def _main(
             for stage, scores in scored.items()
             if value in (part := slices(scores, paired[stage], field))
         }
-    differences = _differences(deciding, evaluation.seed, evaluation.resamples)
+    differences = _differences(loaded, deciding)
     return {
         "metric": name,
         "slice": evaluation.main_slice,
@@ -153,16 +172,22 @@ def _main(
     }
 
 
-def _differences(scored: dict[str, Scores], seed: int, resamples: int) -> dict[str, Any]:
+def _differences(loaded: LoadedRecipe, scored: dict[str, Scores]) -> dict[str, Any]:
+    evaluation = loaded.recipe.evaluation
+    found: dict[str, Any] = {}
     if "after" not in scored:
-        return {}
-    return {
-        stage: differences_to_json(
-            compare(scored[stage], scored["after"], seed=seed, resamples=resamples)
-        )
-        for stage in ("before", "few_shot")
-        if stage in scored
-    }
+        return found
+    for stage in ("before", "few_shot"):
+        if stage in scored:
+            compared = compare(
+                scored[stage],
+                scored["after"],
+                main=main_metric(loaded),
+                seed=evaluation.seed,
+                resamples=evaluation.resamples,
+            )
+            found[stage] = differences_to_json(compared)
+    return found
 
 
 def _slices(
@@ -174,6 +199,23 @@ def _slices(
             for value, part in slices(scores, paired[stage], field).items():
                 found.setdefault(field, {}).setdefault(value, {})[stage] = part.summary()
     return found
+
+
+def _by_label(loaded: LoadedRecipe, paired: dict[str, list[Example]]) -> dict[str, Any]:
+    """Return the entity metrics as each label alone has them, in the form of slices."""
+    evaluation = loaded.recipe.evaluation
+    names = [name for name in evaluation.metrics if name in LABEL_METRICS]
+    if not names:
+        return {}
+    found: dict[str, Any] = {}
+    with metric_context(loaded) as context:
+        for stage, examples in paired.items():
+            for label, only in by_label(examples, context).items():
+                part = score(
+                    only, names, context, seed=evaluation.seed, resamples=evaluation.resamples
+                )
+                found.setdefault(label, {})[stage] = part.summary()
+    return {"entity_label": found}
 
 
 def write_rows(run: RunFolder, rows: Sequence[Row], paired: dict[str, list[Example]]) -> None:

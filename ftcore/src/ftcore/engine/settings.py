@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 from ftcore.errors import RecipeError
+from ftcore.models.initial_ia3 import ia3_parameters
+from ftcore.models.initial_prompt import prompt_parameters
 from ftcore.models.inspect import ModelFacts, lora_parameters
 from ftcore.protocol import Decoding, LoraSettings, ModelRef, TrainSettings
 from ftcore.recipe.loading import LoadedRecipe
+from ftcore.recipe.rules import PROMPT_METHODS
 from ftcore.recipe.schema import Recipe
 from ftcore.rendering.order import Order
 from ftcore.rendering.renderer import Renderer
@@ -93,6 +96,8 @@ def train_settings(
         lora=lora_settings(loaded.recipe, facts),
         trained=trained_names(loaded.recipe, facts),
         neftune_alpha=train.neftune_alpha,
+        min_lr_ratio=train.min_lr_ratio,
+        virtual_tokens=train.prompt.virtual_tokens if train.method in PROMPT_METHODS else None,
     )
 
 
@@ -116,9 +121,13 @@ def trained_names(recipe: Recipe, facts: ModelFacts) -> list[str]:
 
 
 def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int:
-    """Return how many numbers are trained: A and B, and DoRA's magnitudes; or the model's own."""
+    """Return how many numbers are trained: an adapter's, or the model's own."""
     if recipe.train.method == "full":
         return facts.parameters
+    if recipe.train.method == "ia3":
+        return ia3_parameters(facts)
+    if recipe.train.method in PROMPT_METHODS:
+        return prompt_parameters(facts, recipe.train.method, recipe.train.prompt.virtual_tokens)
     if recipe.train.method == "freeze":
         names = tuple(trained_names(recipe, facts))
         return sum(math.prod(s) for name, s in facts.tensors.items() if name.startswith(names))
@@ -143,7 +152,7 @@ def decoding(recipe: Recipe, renderer: Renderer) -> Decoding:
         top_p=generation.top_p,
         top_k=generation.top_k,
         repetition_penalty=generation.repetition_penalty,
-        batch_size=generation.batch_size,
+        max_batch_tokens=generation.max_batch_tokens,
         seed=generation.seed,
         pad_id=renderer.pad_id,
         stop_ids=list(renderer.stop_ids),

@@ -3,7 +3,7 @@
 from ftcore.launcher.ending import classify, log_tail
 from ftcore.launcher.environment import worker_environment
 from ftcore.launcher.interrupts import Stopped, sigterm_as_stop
-from ftcore.launcher.launch import Launcher, Observers, Spawn, spawn
+from ftcore.launcher.launch import Launcher, Observers, Spawn, end_orphans, spawn
 
 __all__ = [
     "Launcher",
@@ -11,6 +11,7 @@ __all__ = [
     "Spawn",
     "Stopped",
     "classify",
+    "end_orphans",
     "log_tail",
     "sigterm_as_stop",
     "spawn",

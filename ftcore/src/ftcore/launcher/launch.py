@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ftcore.errors import MachineError
-from ftcore.launcher.ending import RESULT, classify, result_if_any
+from ftcore.launcher.ending import classify, result_if_any
 from ftcore.launcher.environment import worker_environment
 from ftcore.launcher.interrupts import Stopped, StopSignals
-from ftcore.launcher.process_tree import MARK, end_leftovers, kill_tree
+from ftcore.launcher.process_tree import MARK, end_leftovers, kill_tree, marked_processes
 from ftcore.protocol import Event, Job, Receipt, Result, decode
 from ftcore.runs.follow import LineFollower
 
@@ -70,14 +70,11 @@ class Launcher:
         self.start = start
 
     def command(self, job: Job) -> list[str]:
-        """Return the worker's command line."""
+        """Return the worker's command line; with several ranks it starts them by torchrun."""
         bootstrap = self.code / "ftcore" / "worker" / "bootstrap.py"
         tail = [str(bootstrap), str(self.code), str(Path(job.folder) / "job.json")]
-        if job.world_size == 1:
-            return [str(self.python), *PYTHON_FLAGS, *tail]
-        ranks = f"--nproc-per-node={job.world_size}"
-        # Ranks start without -I: the launcher itself was started with a cleaned environment.
-        return [str(self.python), "-m", "torch.distributed.run", "--standalone", ranks, *tail]
+        ranks = [str(job.world_size)] if job.world_size > 1 else []
+        return [str(self.python), *PYTHON_FLAGS, *tail, *ranks]
 
     def run(self, job: Job, observers: Observers, *, lease_fds: Sequence[int] = ()) -> Result:
         """Run ``job`` and return its result.
@@ -86,10 +83,10 @@ class Launcher:
         an observer raises (a receipt that does not match), after the worker is gone.
         """
         folder = Path(job.folder)
-        for name in (RESULT, STOP_REQUEST):
-            (folder / name).unlink(missing_ok=True)
+        for path in (folder / STOP_REQUEST, *folder.glob("result*.json")):
+            path.unlink(missing_ok=True)
         # Before the start, so that not even the first line is missed.
-        reader = _Reader(folder, observers)
+        reader = _Reader(folder, observers, job.world_size)
         with StopSignals() as signals:
             process = self._started(job, folder, lease_fds)
             try:
@@ -119,19 +116,37 @@ class Launcher:
             ) from error
 
 
+def end_orphans(folder: Path, notify: Callable[[str], None]) -> None:
+    """End a worker whose owner died; asked to stop first, so that it leaves a checkpoint."""
+    if not marked_processes(folder):
+        return
+    notify("the run's worker is still at work without its owner: stopping it after its step")
+    (folder / STOP_REQUEST).touch()
+    deadline = time.monotonic() + GRACE_SECONDS
+    while marked_processes(folder) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    end_leftovers(folder)
+
+
 class _Reader:
     """Hands on what the worker has written since the last look."""
 
-    def __init__(self, folder: Path, observers: Observers) -> None:
-        self._events = LineFollower(folder / "events.jsonl")
-        self._receipts = LineFollower(folder / "receipts.jsonl")
+    def __init__(self, folder: Path, observers: Observers, ranks: int) -> None:
+        suffixes = ["", *(f".rank{rank}" for rank in range(1, ranks))]
+        self._events = [LineFollower(folder / f"events{suffix}.jsonl") for suffix in suffixes]
+        self._receipts = [LineFollower(folder / f"receipts{suffix}.jsonl") for suffix in suffixes]
         self.observers = observers
 
     def hear(self) -> None:
-        for line in self._receipts.new_lines():
-            self.observers.receipt(decode(Receipt, line))
-        for line in self._events.new_lines():
-            self.observers.event(decode(Event, line))
+        for receipts in self._receipts:
+            for line in receipts.new_lines():
+                self.observers.receipt(decode(Receipt, line))
+        for events in self._events:
+            for line in events.new_lines():
+                event = decode(Event, line)
+                # The first rank tells how it goes; of the others only warnings are news.
+                if event.rank == 0 or event.type == "warning":
+                    self.observers.event(event)
 
 
 def _follow(

@@ -6,12 +6,12 @@ b = 1/sqrt(inputs); B is zero, so the adapted model starts as the base model.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ftcore.models.adapter_folder import chance, write_adapter
 from ftcore.models.inspect import adapted_modules
 
 if TYPE_CHECKING:
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
 def write_initial_adapter(
     folder: Path, facts: ModelFacts, lora: LoraSettings, *, seed: int, base_model: str
 ) -> Path:
-    """Write ``adapter_config.json`` and ``adapter_model.safetensors`` (float32) into ``folder``.
+    """Write the adapter into ``folder``.
 
     Every linear layer that ``lora.targets`` name (see `adapted_modules`) gets A [rank, inputs] and
     B [outputs, rank].
     """
-    from safetensors.numpy import save_file
-
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0xADA])))
+    generator = chance(seed, 0xADA)
     tensors: dict[str, np.ndarray] = {}
     for name, (outputs, inputs) in adapted_modules(facts, lora.targets).items():
         bound = 1 / np.sqrt(inputs)
@@ -37,11 +35,7 @@ def write_initial_adapter(
         drawn = generator.uniform(-bound, bound, size=(lora.rank, inputs))
         tensors[f"{start}.lora_A.weight"] = drawn.astype(np.float32)
         tensors[f"{start}.lora_B.weight"] = np.zeros((outputs, lora.rank), dtype=np.float32)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    text = json.dumps(adapter_config(lora, base_model), indent=2)
-    (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
-    return folder
+    return write_adapter(folder, tensors, adapter_config(lora, base_model))
 
 
 def adapter_config(lora: LoraSettings, base_model: str) -> dict[str, object]:

@@ -24,6 +24,7 @@ _DTYPES = {
     "U8": "uint8",
 }
 # The same setting under the names that model families give it.
+_HEADS = ("num_attention_heads", "n_head", "num_heads")
 _HIDDEN = ("hidden_size", "n_embd", "d_model", "dim")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx")
@@ -48,6 +49,8 @@ class ModelFacts:
     vocab_size: int
     dtype: str
     max_positions: int | None
+    heads: int
+    key_value_heads: int
     tied_embeddings: bool
     tensors: Mapping[str, tuple[int, ...]]
 
@@ -86,6 +89,7 @@ def inspect_model(folder: Path) -> ModelFacts:
             tensors[name] = tensor.shape
             stored[tensor.dtype] += tensor.elements
     tied = bool(config.get("tie_word_embeddings", _HEAD not in tensors))
+    heads = next((int(config[n]) for n in _HEADS if config.get(n)), 1)
     architectures = whole.get("architectures") or [config.get("model_type", "unknown")]
     kind = stored.most_common(1)[0][0] if stored else ""
     return ModelFacts(
@@ -96,6 +100,8 @@ def inspect_model(folder: Path) -> ModelFacts:
         vocab_size=_setting(folder, config, ("vocab_size",)),
         dtype=_DTYPES.get(kind, kind.lower()),
         max_positions=next((int(config[n]) for n in _POSITIONS if config.get(n)), None),
+        heads=heads,
+        key_value_heads=int(config.get("num_key_value_heads") or heads),
         tied_embeddings=tied,
         tensors=tensors,
     )

@@ -1,4 +1,4 @@
-"""The safetensors container: its header read, its data written tensor by tensor.
+"""The safetensors container: header and tensors read, its data written tensor by tensor.
 
 Layout (the format's own description): eight bytes with the header's length N, little-endian; N
 bytes of JSON, ``{name: {"dtype", "shape", "data_offsets": [begin, end]}}`` with offsets counted
@@ -94,6 +94,35 @@ def weight_files(folder: Path) -> list[Path]:
         return [folder / name for name in sorted(names)]
     single = folder / "model.safetensors"
     return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
+
+
+class TensorReader:
+    """Reads tensors of a model folder one by one, as float32."""
+
+    def __init__(self, folder: Path) -> None:
+        self._places = {
+            name: (path, info)
+            for path in weight_files(folder)
+            for name, info in read_header(path).items()
+        }
+
+    def read(self, name: str) -> np.ndarray:
+        """Return one tensor; raises ModelError for a type that is no plain floating point."""
+        import numpy as np
+
+        path, info = self._places[name]
+        with path.open("rb") as file:
+            file.seek(info.begin)
+            raw = file.read(info.end - info.begin)
+        match info.dtype:
+            case "F32" | "F16" | "F64":
+                found = np.frombuffer(raw, f"<f{int(info.dtype[1:]) // 8}").astype(np.float32)
+            case "BF16":
+                # bfloat16 is the upper half of a float32.
+                found = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view(np.float32)
+            case other:
+                raise _broken(path, f"{name} is {other}, not plain floating point")
+        return found.reshape(info.shape)
 
 
 def write_safetensors(

@@ -22,7 +22,10 @@ class GenerationSection(Section):
     repetition_penalty: Annotated[float, Field(gt=0)] = Field(
         1.0, description="Divides the logits of tokens seen before (Keskar et al., 2019)."
     )
-    batch_size: Count = Field(16, description="Rows generated together.")
+    max_batch_tokens: Count = Field(
+        8192,
+        description="Most tokens held together: rows times (longest prompt + `max_new_tokens`).",
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed when sampling.")
 
 
@@ -52,9 +55,22 @@ class TextOptions(Section):
 class JudgeSection(Section):
     """Judging by a model behind an OpenAI-compatible endpoint."""
 
-    endpoint: str | None = Field(None, description="Base address of the endpoint.")
-    model: str | None = Field(None, description="Model name at the endpoint.")
-    rubric: str | None = Field(None, description="What the judge looks at.")
+    endpoint: str | None = Field(
+        None, description="Base address of the endpoint, such as `http://localhost:8000/v1`."
+    )
+    model: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Model name at the endpoint."
+    )
+    rubric: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="What the judge looks at, in words."
+    )
+    api_key_env: str | None = Field(
+        None, description="Name of the environment variable that holds the key; unset: no key."
+    )
+    concurrency: Count = Field(4, description="Rows judged at a time.")
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        120.0, description="Longest silence of the endpoint."
+    )
 
 
 class EvaluationSection(Section):

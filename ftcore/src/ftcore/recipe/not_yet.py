@@ -34,23 +34,14 @@ NOT_YET: dict[str, NotYet] = {
     "model.quantization": NotYet(
         "quantised base weights", ("none",), 'set quantization = "none" and a smaller model'
     ),
-    "train.method": NotYet(
-        "this training method", ("lora", "full", "freeze"), 'set method = "lora"'
-    ),
-    "train.prompt.virtual_tokens": NotYet("prompt tuning", (16,), "leave [train.prompt] out"),
-    "train.packing": NotYet("packing", (False,), "set packing = false"),
-    "train.lora.init": NotYet("PiSSA", ("default",), 'set init = "default"'),
-    "evaluation.judge.endpoint": NotYet("judging by a model", UNSET, "leave it out"),
-    "evaluation.judge.model": NotYet("judging by a model", UNSET, "leave it out"),
-    "evaluation.judge.rubric": NotYet("judging by a model", UNSET, "leave it out"),
     "export.formats": NotYet(
         "this export format", ("adapter", "merged"), "export merged weights and convert those"
     ),
-    "launch.processes": NotYet("training with several processes", (1,), "set processes = 1"),
     "launch.nodes": NotYet("training on several machines", (1,), "set nodes = 1"),
-    "launch.strategy": NotYet("sharing work by processes", ("none",), 'set strategy = "none"'),
+    "launch.strategy": NotYet(
+        "a model that is shared out over several GPUs", ("none", "ddp"), 'set strategy = "ddp"'
+    ),
     "track.trackers": NotYet("experiment trackers", EMPTY, "read events.jsonl of the run"),
-    "backend": NotYet("options for one backend", EMPTY, "use the fields of [train]"),
 }
 
 

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import tomli_w
 from pydantic import BaseModel
 
 from ftcore.recipe.fields import is_table
-from ftcore.recipe.loading import LoadedRecipe
+from ftcore.recipe.header import read_header
+from ftcore.recipe.loading import LoadedRecipe, load_recipe
+
+
+def load_resolved(path: Path, given: str) -> LoadedRecipe:
+    """Return the recipe of a run as it was loaded then, from its resolved file.
+
+    ``given`` is the text of the recipe as given. Raises ValueError where the head is missing, and
+    `RecipeError` for what this ft does not understand.
+    """
+    header = read_header(path.read_text(encoding="utf-8"))
+    return replace(
+        load_recipe(path, base=header.base),
+        path=Path(header.path),
+        text=given,
+        profile=header.profile,
+        overrides=header.overrides,
+    )
 
 
 def dump_resolved(loaded: LoadedRecipe) -> str:

@@ -5,6 +5,7 @@ Every rule looks at the recipe alone, never at files; `path_problems` looks at t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from string import Formatter
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ftcore.recipe.loading import LoadedRecipe
 
 CODE = "recipe.contradiction"
+PROMPT_METHODS = ("prompt_tuning", "prefix_tuning", "p_tuning")
 
 
 def rule_problems(recipe: Recipe) -> list[Problem]:
@@ -96,7 +98,7 @@ def _lora(recipe: Recipe) -> Iterator[Problem]:
     owners = {
         "lora": (recipe.train.lora, ("lora",)),
         "freeze": (recipe.train.freeze, ("freeze",)),
-        "prompt": (recipe.train.prompt, ("prompt_tuning", "prefix_tuning", "p_tuning")),
+        "prompt": (recipe.train.prompt, PROMPT_METHODS),
     }
     method = recipe.train.method
     for table, (section, methods) in owners.items():
@@ -105,6 +107,45 @@ def _lora(recipe: Recipe) -> Iterator[Problem]:
             yield _problem(
                 f"train.{table}.{name}", message, f'take it out, or method = "{methods[0]}"'
             )
+
+
+def _pissa(recipe: Recipe) -> Iterator[Problem]:
+    train, field = recipe.train, "train.lora.init"
+    if train.lora.init != "pissa":
+        return
+    if train.lora.dora:
+        message = 'init = "pissa" changes the weights whose magnitudes DoRA trains'
+        yield _problem(field, message, "leave one of init and dora out")
+    if recipe.model.dtype not in ("auto", "float32") or (
+        recipe.model.dtype == "auto" and train.precision != "fp32"
+    ):
+        message = 'init = "pissa" takes the adapter out of the weights, which must be float32'
+        yield _problem(field, message, 'set model.dtype = "float32"')
+
+
+def _optimizer(recipe: Recipe) -> Iterator[Problem]:
+    train = recipe.train
+    if train.optimizer != "adamw":
+        for name in ("beta1", "beta2", "epsilon"):
+            if getattr(train, name) != type(train).model_fields[name].default:
+                message = f'is of no use with optimizer = "{train.optimizer}"'
+                yield _problem(f"train.{name}", message, 'take it out, or optimizer = "adamw"')
+        if train.lora.plus_ratio is not None:
+            message = f'LoRA+ is made for AdamW, not for optimizer = "{train.optimizer}"'
+            yield _problem("train.lora.plus_ratio", message, 'take it out, or optimizer = "adamw"')
+    if train.min_lr_ratio and train.scheduler == "constant":
+        message = 'scheduler = "constant" does not sink'
+        yield _problem("train.min_lr_ratio", message, 'take it out, or scheduler = "cosine"')
+
+
+def _virtual(recipe: Recipe) -> Iterator[Problem]:
+    method = recipe.train.method
+    if method in PROMPT_METHODS and "merged" in recipe.export.formats:
+        message = f'method = "{method}" trains tokens, which no weights can take in'
+        yield _problem("export.formats", message, 'set formats = ["adapter"]')
+    if method == "prefix_tuning" and recipe.train.gradient_checkpointing:
+        message = "a prefix lies in the cache, which gradient checkpointing leaves out"
+        yield _problem("train.gradient_checkpointing", message, "set it to false")
 
 
 def _in_place(recipe: Recipe) -> Iterator[Problem]:
@@ -202,6 +243,19 @@ def _decoding(recipe: Recipe) -> Iterator[Problem]:
             yield _problem(f"evaluation.generation.{name}", message, fix)
 
 
+def _judge(recipe: Recipe) -> Iterator[Problem]:
+    # Neither message repeats the value: it may hold a secret.
+    judge = recipe.evaluation.judge
+    if judge.endpoint is not None and not re.fullmatch(r"https?://[^@?#\s]+", judge.endpoint):
+        message = "is no plain http:// or https:// address without user, password or query"
+        fix = "give the base address, such as http://localhost:8000/v1"
+        yield _problem("evaluation.judge.endpoint", message, fix)
+    if judge.api_key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", judge.api_key_env):
+        message = "is no name of an environment variable, which has capitals, digits and `_`"
+        fix = 'put the key into a variable and give its name, such as "OPENAI_API_KEY"'
+        yield _problem("evaluation.judge.api_key_env", message, fix)
+
+
 def _launch(recipe: Recipe) -> Iterator[Problem]:
     launch = recipe.launch
     several = launch.processes > 1 or launch.nodes > 1
@@ -230,12 +284,16 @@ RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     _validation,
     _checkpoints,
     _lora,
+    _pissa,
+    _optimizer,
+    _virtual,
     _in_place,
     _splits,
     _weights,
     _formats,
     _metrics,
     _decoding,
+    _judge,
     _launch,
     _names,
 )

@@ -25,7 +25,11 @@ class LoraSection(Section):
     )
     rslora: bool = Field(False, description="Scale by alpha/sqrt(rank) (Kalajdzievski, 2023).")
     dora: bool = Field(False, description="Weight-decomposed adapter (Liu et al., 2024).")
-    init: Literal["default", "pissa"] = Field("default", description="How the adapter starts.")
+    init: Literal["default", "pissa"] = Field(
+        "default",
+        description="How the adapter starts: `default`: as the base model answers, B at zero; "
+        "`pissa`: from the weights' largest singular values (Meng et al., 2024).",
+    )
     plus_ratio: Positive | None = Field(
         None, description="LoRA+: learning rate of B over that of A (Hayou et al., 2024)."
     )
@@ -81,13 +85,20 @@ class TrainSection(Section):
     accumulation: Count = Field(1, description="Micro-batches per optimizer step.")
     learning_rate: Positive = Field(1e-4, description="Peak learning rate.")
     scheduler: Literal["constant", "linear", "cosine"] = Field(
-        "linear", description="Shape of the learning rate after warm-up; ends at 0 unless constant."
+        "linear", description="Shape of the learning rate after warm-up."
+    )
+    min_lr_ratio: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="Where `linear` and `cosine` end, as a share of the peak; unset: at 0."
     )
     warmup_ratio: BelowOne = Field(0.0, description="Share of the steps for linear warm-up.")
     warmup_steps: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Steps of linear warm-up; overrides `warmup_ratio`."
     )
-    optimizer: Literal["adamw"] = Field("adamw", description="AdamW as in torch.")
+    optimizer: Literal["adamw", "adafactor", "sgd"] = Field(
+        "adamw",
+        description="`adamw` as in torch; `adafactor` with the recipe's rate (Shazeer and Stern, "
+        "2018), which keeps little state; `sgd` without momentum.",
+    )
     beta1: BelowOne = Field(0.9, description="AdamW beta 1.")
     beta2: BelowOne = Field(0.999, description="AdamW beta 2.")
     epsilon: Positive = Field(1e-8, description="AdamW epsilon.")

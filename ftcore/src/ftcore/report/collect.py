@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ftcore.errors import FtError, ProtocolViolation
+from ftcore.evaluation.gates import GateResult
 from ftcore.protocol import Result, read_message
+from ftcore.recipe.header import read_header
 from ftcore.report.curves import Curves
+from ftcore.report.errors import Errors, choose_errors
 from ftcore.report.examples import Examples, choose_examples
+from ftcore.report.gates import read_gates
 from ftcore.report.tables import Difference, MetricTable, Score, SliceTable
 from ftcore.report.training import StageTime, Training, read_training, stage_times
 from ftcore.runs.folder import Manifest, RunFolder
-
-_RECIPE_HEADER = re.compile(
-    r"# (Every field of|Relative paths belong to|Set on the command line:) "
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class MainMetric:
 
     name: str
     title: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     slice: str | None
     scores: Mapping[str, Score]
     differences: Mapping[str, Difference]
@@ -72,9 +70,13 @@ class ReportData:
     recipe: RecipeFile | None
     main: MainMetric | None
     metrics: MetricTable | None
+    gates: tuple[GateResult, ...]
     slices: SliceTable | None
     curves: Curves | None
     examples: Examples | None
+    errors: Errors | None
+    generation: Mapping[str, Mapping[str, Any]]
+    validation: Mapping[str, Any] | None
     training: Training | None
     times: tuple[StageTime, ...]
     guarantee: Guarantee | None
@@ -100,9 +102,13 @@ def collect(run: RunFolder) -> ReportData:
         recipe=read_recipe(run),
         main=read_main(metrics) if metrics and scored else None,
         metrics=MetricTable.from_metrics(metrics) if metrics and scored else None,
+        gates=read_gates(metrics) if metrics else (),
         slices=slices or None,
         curves=Curves.from_events(events),
         examples=choose_examples(rows, metrics, shown) if metrics and rows and shown else None,
+        errors=read_errors(run, rows, metrics, shown),
+        generation=(metrics or {}).get("generation", {}),
+        validation=(metrics or {}).get("validation"),
         training=read_training(run, plan, result, events) if plan else None,
         times=stage_times(events),
         guarantee=read_guarantee(run, plan, job),
@@ -124,6 +130,19 @@ def read_main(metrics: Mapping[str, Any]) -> MainMetric:
             baseline: Difference.from_json(found) for baseline, found in main["differences"].items()
         },
     )
+
+
+def read_errors(
+    run: RunFolder,
+    rows: list[dict[str, Any]],
+    metrics: Mapping[str, Any] | None,
+    wanted: int,
+) -> Errors | None:
+    """Return the errors; None for a run without scores, or of a version that did not look."""
+    counts = (metrics or {}).get("errors")
+    if not counts or not counts["states"]:
+        return None
+    return choose_errors(rows, _lines(run, "errors.jsonl"), counts, wanted)
 
 
 def read_guarantee(
@@ -167,22 +186,11 @@ def read_recipe(run: RunFolder) -> RecipeFile | None:
     if not path.exists():
         return None
     text = path.read_text(encoding="utf-8")
-    file, base = "recipe.toml", ""
-    overrides = []
-    for line in text.splitlines():
-        found = _RECIPE_HEADER.match(line)
-        if found is None:
-            if not line.startswith("#"):
-                break
-            continue
-        value, _ = json.JSONDecoder().raw_decode(line[found.end() :])
-        if found[1] == "Every field of":
-            file = value
-        elif found[1] == "Relative paths belong to":
-            base = value
-        else:
-            overrides.append(value)
-    return RecipeFile(str(Path(base) / Path(file).name), tuple(overrides), text)
+    try:
+        header = read_header(text)
+    except ValueError as error:
+        raise _damaged("resolved.toml", error) from error
+    return RecipeFile(str(Path(header.base) / Path(header.path).name), header.overrides, text)
 
 
 def read_warnings(plan: Mapping[str, Any] | None, events: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Curves:
         from matplotlib.figure import Figure
         from matplotlib.style import context
 
-        with context(["default", _STYLE]):
+        with context(["default", STYLE]):
             figure = Figure(figsize=(7.4, 4.5), layout="constrained")
             FigureCanvasSVG(figure)
             panels = [name for name in ("rate", "norm") if self._small(name)]
@@ -109,7 +109,7 @@ class Curves:
 
     def _draw_loss(self, axes: Any) -> None:
         if self.loss:
-            steps, values = _arrays(self.loss)
+            steps, values = arrays(self.loss)
             window = smoothing_window(len(values))
             if window > 1:
                 axes.plot(steps, values, color=COLOURS["raw"], linewidth=0.8, label="each step")
@@ -120,13 +120,13 @@ class Curves:
                 steps, values, color=COLOURS["train"], linewidth=1.8, marker=marker, label=label
             )
         if self.validation_loss:
-            steps, values = _arrays(self.validation_loss)
+            steps, values = arrays(self.validation_loss)
             style = {"color": COLOURS["validation"], "linewidth": 1.6, "label": "validation loss"}
             axes.plot(steps, values, marker="o", markersize=4, **style)
         axes.set_ylabel("loss (nats per token)")
         axes.set_xlabel("step")
         axes.legend(loc="upper right")
-        _whole_steps(axes)
+        whole_steps(axes)
 
 
 def smoothing_window(steps: int) -> int:
@@ -140,13 +140,13 @@ def moving_mean(values: Any, window: int) -> Any:
     return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
 
 
-def themed(svg: str, label: str) -> str:
+def themed(svg: str, label: str, colours: Mapping[str, str] | None = None) -> str:
     """Return the picture as an element for a page: colours become ``var(--chart-NAME)``.
 
     Declarations, metadata and the fixed size are left out.
     """
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    for name, colour in COLOURS.items():
+    for name, colour in (COLOURS if colours is None else colours).items():
         svg = svg.replace(colour, f"var(--chart-{name})")
     svg = re.sub(r'(<svg [^>]*?)\swidth="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg [^>]*?)\sheight="[^"]*"', r"\1", svg, count=1)
@@ -155,7 +155,7 @@ def themed(svg: str, label: str) -> str:
 
 
 _SERIES = ("loss", "validation_loss", "learning_rate", "grad_norm")
-_STYLE = {
+STYLE = {
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.edgecolor": COLOURS["grid"],
@@ -184,23 +184,25 @@ _STYLE = {
 
 
 def _draw_small(axes: Any, name: str, points: Points) -> None:
-    steps, values = _arrays(points)
+    steps, values = arrays(points)
     marker = "o" if len(steps) == 1 else None
     axes.plot(steps, values, color=COLOURS[name], linewidth=1.2, marker=marker, markersize=3)
     axes.set_title("learning rate" if name == "rate" else "gradient norm")
     axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
     axes.locator_params(axis="y", nbins=3)
     axes.set_ylim(bottom=0)
-    _whole_steps(axes)
+    whole_steps(axes)
 
 
-def _whole_steps(axes: Any) -> None:
+def whole_steps(axes: Any) -> None:
+    """Have the step axis show whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 
 
-def _arrays(points: Sequence[tuple[int, float]]) -> tuple[Any, Any]:
+def arrays(points: Sequence[tuple[int, float]]) -> tuple[Any, Any]:
+    """Return the steps and the values of a curve."""
     steps, values = zip(*points, strict=True)
     return np.array(steps), np.array(values, dtype=np.float64)
 

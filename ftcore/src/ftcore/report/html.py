@@ -6,6 +6,8 @@ from markupsafe import Markup
 
 from ftcore.report.collect import ReportData
 from ftcore.report.curves import themed
+from ftcore.report.grid import Grid
+from ftcore.report.tables import MetricTable, SliceTable
 from ftcore.report.templating import template
 from ftcore.report.view import context
 
@@ -16,5 +18,9 @@ def to_html(data: ReportData, *, svg: str | None) -> str:
     return template("report.html.jinja").render(
         **context(data),
         chart=Markup(themed(svg, label)) if svg else None,
-        grid=lambda table: Markup(table.grid().to_html()),
+        grid=_table,
     )
+
+
+def _table(table: Grid | MetricTable | SliceTable) -> Markup:
+    return Markup((table if isinstance(table, Grid) else table.grid()).to_html())

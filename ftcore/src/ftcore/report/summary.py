@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ftcore.report import numbers
 from ftcore.report.collect import Guarantee, ReportData
-from ftcore.report.trained_words import trained_words
+from ftcore.report.trained_words import adapter_words, trained_words
 from ftcore.report.training import Training
 
 STAGE_WORDS = {
@@ -50,7 +50,8 @@ def training_lines(data: ReportData) -> tuple[Line, ...]:
     """Return the summary of the training; empty without a plan."""
     if data.training is None:
         return ()
-    return (*_rows(data.training), *_steps(data.training), *_cost(data), *_method(data))
+    made = (*_rows(data.training), *_steps(data.training), *_validation(data))
+    return (*made, *_cost(data), *_answers(data), *_method(data))
 
 
 def _rows(training: Training) -> Iterator[Line]:
@@ -78,6 +79,8 @@ def _steps(training: Training) -> Iterator[Line]:
     rows = f"{settings['batch_size']} rows"
     if settings["accumulation"] > 1:
         rows += f" x {settings['accumulation']} micro-batches"
+    if training.processes > 1:
+        rows += f" x {training.processes} processes"
     yield Line("Optimizer steps", f"{done} of {planned}, each of {rows}")
     if training.epochs_done is not None:
         yield Line("Epochs", f"{training.epochs_done:.4g} of {training.epochs_planned:.4g}")
@@ -119,8 +122,43 @@ def _cost(data: ReportData) -> Iterator[Line]:
         yield Line("Where the time went", ", ".join(parts))
 
 
+def _validation(data: ReportData) -> Iterator[Line]:
+    if data.validation is None:
+        return
+    best, last = data.validation["best"], data.validation["last"]
+    text = f"{_loss(best)} at step {best['step']:,}"
+    if last["step"] != best["step"]:
+        text = f"lowest {text}, at the end {_loss(last)}"
+    yield Line("Validation loss, nats per supervised token", text)
+
+
+def _loss(measured: Mapping[str, Any]) -> str:
+    loss = numbers.metric(measured["loss"])
+    return f"{loss} (perplexity {numbers.metric(measured['perplexity'])})"
+
+
+def _answers(data: ReportData) -> Iterator[Line]:
+    for stage, figures in data.generation.items():
+        if not figures["tokens_per_second"]:
+            continue
+        answered = figures["rows"] - figures["reused"]
+        text = (
+            f"{numbers.plural(answered, 'answer')} of {numbers.count(figures['tokens'])} tokens, "
+            f"{numbers.count(figures['tokens_per_second'])} tokens/s, "
+            f"{numbers.duration(figures['seconds_per_answer'])} an answer"
+        )
+        if figures["peak_memory_mib"]:
+            text += f"; peak memory {numbers.size(figures['peak_memory_mib'] * 2**20)}"
+        yield Line(f"Answering, {STAGE_WORDS.get(stage, stage)}", text)
+
+
 def _expected_time(estimate: Any) -> str:
     return f"expected {numbers.duration(estimate['train_seconds'])}"
+
+
+def _end(settings: Mapping[str, Any]) -> str:
+    ratio = settings.get("min_lr_ratio")
+    return f" down to {ratio:g} of it" if ratio else ""
 
 
 def _method(data: ReportData) -> Iterator[Line]:
@@ -130,6 +168,7 @@ def _method(data: ReportData) -> Iterator[Line]:
     settings, lora = training.settings, training.settings["lora"]
     trained, total = settings["trainable_parameters"], plan["model"]["parameters"]
     extras = [name for name, key in (("rsLoRA", "rslora"), ("DoRA", "dora")) if lora[key]]
+    extras += ["PiSSA"] if lora.get("init") == "pissa" else []
     extras += [f"LoRA+ {lora['plus_ratio']:g}"] if lora["plus_ratio"] else []
     if settings.get("neftune_alpha"):
         extras.append(f"NEFTune {settings['neftune_alpha']:g}")
@@ -139,15 +178,18 @@ def _method(data: ReportData) -> Iterator[Line]:
     )
     if settings.get("trained"):
         what = trained_words(settings["trained"])
+    elif settings["method"] != "lora":
+        what = adapter_words(settings["method"], settings.get("virtual_tokens"))
     noted = f"; {', '.join(extras)}" if extras else ""
     yield Line("Method", f"{settings['method']}, {what}{noted}")
     share = f" ({trained / total:.2%} of {numbers.count(total)})" if total else ""
     yield Line("Trainable parameters", numbers.count(trained) + share)
+    warmup = numbers.plural(settings["warmup_steps"], "warm-up step")
     yield Line(
         "Optimizer",
         f"{settings['optimizer']}, learning rate {settings['learning_rate']:g}, "
-        f"{settings['scheduler']} after {numbers.plural(settings['warmup_steps'], 'warm-up step')}"
-        f", weight decay {settings['weight_decay']:g}, gradient norm at most "
+        f"{settings['scheduler']}{_end(settings)} after {warmup}, "
+        f"weight decay {settings['weight_decay']:g}, gradient norm at most "
         f"{settings['max_grad_norm']:g}",
     )
     yield Line("Precision", f"{settings['precision']}, frozen weights {plan['model']['dtype']}")

@@ -13,7 +13,8 @@ from ftcore.report import numbers
 from ftcore.report.grid import Cell, Column, Grid, Tone
 
 STAGE_TITLES = {"before": "Before", "few_shot": "Few-shot", "after": "After"}
-_UNITS = {"share": "share, 0 to 1"}
+ALPHA = 0.05
+_UNITS = {"share": "share, 0 to 1", "points": "points, 0 to 100"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class Difference:
     """After minus a baseline on the same ``n`` rows, with its 95% interval.
 
     ``words`` is "higher", "lower" or "no significant difference"; ``better`` says whether a
-    significant difference is an improvement.
+    significant difference is an improvement. ``p_value`` is that of this comparison alone,
+    ``p_adjusted`` the one that decides, ``detectable`` what would mostly be noticed; None where
+    there is none, or in a run of an older version.
     """
 
     difference: float | None
@@ -40,11 +43,24 @@ class Difference:
     words: str
     better: bool | None
     n: int
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    detectable: float | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Difference:
         """Return the difference that ``metrics.json`` holds."""
-        return cls(**{name: data[name] for name in cls.__slots__})
+        return cls(**{name: data[name] for name in cls.__slots__ if name in data})
+
+    def verdict(self) -> str:
+        """Return the words, and where nothing was shown what could have been."""
+        if self.better is not None or self.words in ("higher", "lower"):
+            return self.words
+        if self.p_value is not None and self.p_value < ALPHA:
+            return f"{self.words} after correction"
+        if not self.detectable:
+            return self.words
+        return f"{self.words} (detectable: {numbers.metric(self.detectable)})"
 
     def tone(self) -> Tone:
         """Return whether the difference is good, bad or neither."""
@@ -59,7 +75,7 @@ class MetricRow:
     title: str
     unit: str
     definition: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     scores: Mapping[str, Score]
     differences: Mapping[str, Difference]
 
@@ -271,12 +287,12 @@ def difference_cell(difference: Difference | None) -> Cell:
         return Cell(numbers.MISSING)
     note = numbers.signed_interval(difference.low, difference.high)
     text = numbers.signed(difference.difference)
-    return Cell(text, note, difference.words, difference.tone())
+    return Cell(text, note, difference.verdict(), difference.tone())
 
 
 def _unit(row: MetricRow) -> str:
     unit = _UNITS.get(row.unit, row.unit)
-    return unit if row.higher_is_better else f"{unit}; lower is better"
+    return f"{unit}; lower is better" if row.higher_is_better is False else unit
 
 
 def _flat_scores(scores: Mapping[str, Score]) -> dict[str, Any]:

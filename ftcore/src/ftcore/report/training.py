@@ -29,7 +29,8 @@ class Training:
 
     ``epoch_tokens`` and ``epoch_supervised`` are of one pass over the rows; ``tokens`` and
     ``supervised`` those of the steps that were done, without padding, None where the stream is
-    gone. ``seconds`` runs from the first step's begin to the last step's end.
+    gone. ``seconds`` runs from the first step's begin to the last step's end, None where several
+    workers did the steps.
     """
 
     parts: tuple[PartRows, ...]
@@ -50,6 +51,7 @@ class Training:
     peak_memory_mib: float | None
     peak_cuda_memory_mib: float | None
     settings: Mapping[str, Any]
+    processes: int = 1
 
     def tokens_per_second(self) -> float | None:
         """Return unpadded tokens over the time of all steps."""
@@ -91,11 +93,13 @@ def read_training(
         epochs_planned=settings["epochs"],
         tokens=tokens,
         supervised=supervised,
-        seconds=train.get("seconds") or None,
+        # The time of a training that went on is not that of all its steps.
+        seconds=None if train.get("first_step") else train.get("seconds") or None,
         best=train.get("best"),
         peak_memory_mib=process.get("peak_memory_mib"),
         peak_cuda_memory_mib=process.get("peak_cuda_memory_mib"),
         settings=settings,
+        processes=int(plan.get("processes", 1)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,6 +37,9 @@ def _run(data: ReportData) -> Iterator[Line]:
     if run.finished is not None:
         took = numbers.duration(run.finished - run.created)
         yield Line("Ended", f"{numbers.moment(run.finished)}, after {took}")
+    for entry in run.resumed:
+        when, after = numbers.moment(entry["time"]), entry["after"]
+        yield Line("Resumed", f"{when}, after step {entry['from_step']}; it was {after}")
 
 
 def _model(model: Mapping[str, Any]) -> Iterator[Line]:
@@ -64,6 +68,11 @@ def _environment(data: ReportData) -> Iterator[Line]:
         yield Line("Device", data.plan["device"])
     if data.job:
         yield Line("Processes", numbers.count(data.job["world_size"]))
+        for name, value in data.job["engine_options"].items():
+            text = f"{name} = {json.dumps(value, default=str)}"
+            yield Line("Engine option, outside the guarantee", text, code=True)
+    for text in data.plan.get("other_options", ()) if data.plan else ():
+        yield Line("Not used", text)
 
 
 def _versions(data: ReportData) -> tuple[Line, ...]:
@@ -95,11 +104,13 @@ def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Line]:
     yield Line(
         "Decoding",
         f"{how}, at most {generation['max_new_tokens']} new tokens, "
-        f"{generation['batch_size']} rows together",
+        f"{generation['max_batch_tokens']:,} tokens together",
     )
+    if evaluation.get("evaluator") == "native":
+        yield Line("Answers", "of the engine's own inference, not of ft's generator")
     yield Line(
         "Intervals",
-        f"95%, paired bootstrap over rows, {evaluation['resamples']:,} resamples, "
+        f"95%, bootstrap over rows (shares of rows: exact), {evaluation['resamples']:,} resamples, "
         f"seed {evaluation['seed']}",
     )
     if evaluation["few_shot"]:

@@ -85,9 +85,12 @@ def _in_words(main: MainMetric, difference: Difference) -> str:
     judged = ""
     if difference.better is not None and not main.higher_is_better:
         judged = ", which is better" if difference.better else ", which is worse"
+    noticed = ""
+    if difference.better is None and difference.detectable:
+        noticed = f"; a difference of {numbers.metric(difference.detectable)} would mostly show"
     return (
         f"{difference.words}{judged} ({numbers.signed(difference.difference)}, 95% interval "
-        f"{numbers.signed_interval(difference.low, difference.high)}, paired)"
+        f"{numbers.signed_interval(difference.low, difference.high)}, paired{noticed})"
     )
 
 

@@ -1,4 +1,4 @@
-"""What both templates are given: the collected data as texts, and long texts clipped."""
+"""What both templates are given: the collected data as texts."""
 
 from __future__ import annotations
 
@@ -7,52 +7,15 @@ from typing import Any
 
 from ftcore.report import numbers
 from ftcore.report.collect import ReportData
-from ftcore.report.escaping import Piece, pieces, visible
+from ftcore.report.error_view import error_view
 from ftcore.report.examples import WORDS, Examples, ShownExample
+from ftcore.report.gates import gates_grid
 from ftcore.report.grid import Cell
+from ftcore.report.panels import ExampleView, Panel
 from ftcore.report.summary import commands, guarantee_checks, training_lines
 from ftcore.report.tables import STAGE_TITLES, difference_cell, score_cell
 from ftcore.report.used import used_groups
 from ftcore.report.verdict import ending, verdict
-
-LONGEST = 1000  # characters of a question or an answer that are shown
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One text of an example; ``text`` is None where there is no answer."""
-
-    title: str
-    text: str | None
-
-    def pieces(self) -> tuple[Piece, ...]:
-        """Return the text clipped, with marks for what does not show."""
-        if not self.text:
-            return (Piece("(no answer)" if self.text is None else "(empty)", True),)
-        head, left_out, tail = clipped(self.text)
-        note = (Piece(f"[… {left_out:,} characters left out …]", True),) if left_out else ()
-        return (*pieces(head), *note, *pieces(tail))
-
-    def block(self) -> str:
-        """Return the text clipped, for a fenced block."""
-        if not self.text:
-            return "(no answer)" if self.text is None else "(empty)"
-        head, left_out, tail = clipped(self.text)
-        note = f"\n[… {left_out:,} characters left out …]\n" if left_out else ""
-        return visible(head) + note + visible(tail)
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleView:
-    """One example as texts; ``score`` is the main metric on the row, before → after."""
-
-    title: str
-    source: str
-    words: str
-    tone: str
-    score: str
-    question: Panel
-    answers: tuple[Panel, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +37,8 @@ def context(data: ReportData) -> dict[str, Any]:
         "tiles": tiles(data),
         "examples": example_views(data.examples),
         "choice": choice(data),
+        "gates": gates_grid(data.gates) if data.gates else None,
+        "errors": error_view(data.errors) if data.errors else None,
         "training": training_lines(data),
         "training_title": "Training" if data.times else "Training, as planned",
         "checks": guarantee_checks(data.guarantee),
@@ -140,14 +105,6 @@ def choice(data: ReportData) -> str:
         "group has a share in proportion to its size, at least one row, evenly spaced in the "
         f"file. All rows: {counts}."
     )
-
-
-def clipped(text: str) -> tuple[str, int, str]:
-    """Return the beginning of a long text, how many characters are left out, and its end."""
-    if len(text) <= LONGEST:
-        return text, 0, ""
-    head, tail = LONGEST * 3 // 5, LONGEST * 2 // 5
-    return text[:head], len(text) - head - tail, text[-tail:]
 
 
 def _example(example: ShownExample) -> ExampleView:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,7 +28,11 @@ _LOOK = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a run is and how it stands; ``state`` is what the owner last wrote."""
+    """What a run is and how it stands; ``state`` is what the owner last wrote.
+
+    ``resumed`` has an entry each time that the run went on: ``time``, ``from_step`` (optimizer
+    steps that lay behind) and ``after``, the state that it was in.
+    """
 
     id: str
     recipe: str
@@ -41,6 +45,7 @@ class Manifest:
     stage: str | None = None
     finished: float | None = None
     error: dict[str, Any] | None = None
+    resumed: list[dict[str, Any]] = field(default_factory=list)
 
 
 class RunFolder:

@@ -25,13 +25,15 @@ class LineFollower:
             text = file.read()
         whole, newline, _ = text.rpartition(b"\n")
         self._offset += len(whole) + len(newline)
-        return [self._parse(line) for line in whole.split(b"\n") if line.strip()]
+        return [parse_line(line, self.path.name) for line in whole.split(b"\n") if line.strip()]
 
-    def _parse(self, line: bytes) -> dict[str, Any]:
-        try:
-            data = parse(line)
-        except (ValueError, RecursionError) as error:
-            raise ProtocolViolation(f"{self.path.name}: a line is not JSON: {error}") from error
-        if not isinstance(data, dict):
-            raise ProtocolViolation(f"{self.path.name}: a line is not an object")
-        return data
+
+def parse_line(line: bytes, name: str) -> dict[str, Any]:
+    """Return one line of the file ``name``; `ProtocolViolation` where it is no JSON object."""
+    try:
+        data = parse(line)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolViolation(f"{name}: a line is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ProtocolViolation(f"{name}: a line is not an object")
+    return data

@@ -1,7 +1,8 @@
-"""Entry point of every worker process: ``python -I bootstrap.py CODE_FOLDER JOB_FILE``.
+"""Entry point of every worker process: ``python -I bootstrap.py CODE_FOLDER JOB_FILE [RANKS]``.
 
 Started as a script, so it may import the standard library only until the code folder (ftcore's
-child side and the plugin's package, copied by hash) is on the path.
+child side and the plugin's package, copied by hash) is on the path. With a number of ranks it
+starts itself that many times, by torchrun.
 """
 
 import sys
@@ -9,8 +10,12 @@ import sys
 
 def start() -> int:
     """Put the code folder on the path, then run the job; returns the exit code."""
-    code_folder, job_file = sys.argv[1:3]
+    code_folder, job_file, *ranks = sys.argv[1:]
     sys.path.insert(0, code_folder)
+    if ranks:
+        from ftcore.worker.ranks import run_ranks
+
+        return run_ranks(job_file, int(ranks[0]))
     from ftcore.worker.main import run_job_file
 
     return run_job_file(job_file)

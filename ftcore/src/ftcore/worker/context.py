@@ -12,10 +12,12 @@ from ftcore.protocol import EventType, Job
 from ftcore.worker.events import EventWriter
 
 if TYPE_CHECKING:
+    from ftcore.worker.observation import Observation
     from ftcore.worker.receipts import ReceiptRecorder
     from ftcore.worker.stream import WorkerStream
 
 STOP_FILE = "stop.request"
+SEEN_ALIKE = ("progress", "metric", "checkpoint", "artifact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,17 @@ class WorkerContext:
         self.ranks = ranks
         self.folder = Path(job.folder)
         self.events = EventWriter(self.folder, ranks.rank)
+        self.observation = self._observation() if job.observe else None
         self._stop = False
-        signal.signal(signal.SIGTERM, self._on_signal)
+        if ranks.world_size == 1:
+            # Of several, one that is told to end has lost the others: it cannot end in order.
+            signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
     def emit(self, type: EventType, **data: Any) -> None:
-        """Write one event of the current stage."""
-        self.events.emit(type, **data)
+        """Write one event of the current stage; what all ranks see alike is the first one's."""
+        if self.ranks.rank == 0 or type not in SEEN_ALIKE:
+            self.events.emit(type, **data)
 
     def warn(self, message: str, **data: Any) -> None:
         """Write a warning that the parent shows and the report keeps."""
@@ -56,11 +62,30 @@ class WorkerContext:
 
         return WorkerStream(Path(folder), self.ranks)
 
-    def receipts(self, stage: str, stream: WorkerStream, first_step: int = 0) -> ReceiptRecorder:
+    def checkpoint(self, step: int, folder: Path, *, resumable: bool = True) -> None:
+        """Report a checkpoint that was written whole, with the bytes of each of its files.
+
+        ``resumable`` says whether a training that goes on from it ends as this one does.
+        """
+        files = {
+            path.relative_to(folder).as_posix(): path.stat().st_size
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        self.emit("checkpoint", step=step, path=str(folder), files=files, resumable=resumable)
+
+    def receipts(self, stage: str, stream: WorkerStream) -> ReceiptRecorder:
         """Return the recorder that digests what the engine consumes in ``stage``."""
         from ftcore.worker.receipts import ReceiptRecorder
 
-        return ReceiptRecorder(self.events, stage, stream, first_step)
+        first = self.job.first_step
+        return ReceiptRecorder(self.events, stage, stream, first, self.observation)
+
+    def _observation(self) -> Observation:
+        # Imported here: it needs NumPy, which a worker without an engine may lack.
+        from ftcore.worker.observation import Observation
+
+        return Observation(self.folder, self.ranks.rank, self.job.first_step)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop = True

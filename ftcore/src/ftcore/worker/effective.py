@@ -10,9 +10,36 @@ from typing import Any
 
 from ftcore.protocol import TrainSettings
 
-# The recipe's names of schedules, and transformers'.
+# The recipe's names of schedules, and transformers'; of those that end above zero too.
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
-OPTIMIZERS = {"adamw": "adamw_torch"}
+SCHEDULERS_WITH_END = {"linear": "polynomial", "cosine": "cosine_with_min_lr"}
+OPTIMIZERS = {"adamw": "adamw_torch", "adafactor": "adafactor", "sgd": "sgd"}
+
+
+def schedule_arguments(settings: TrainSettings) -> dict[str, Any]:
+    """Return transformers' arguments for the recipe's schedule."""
+    ratio = settings.min_lr_ratio
+    if ratio is None:
+        return {"lr_scheduler_type": SCHEDULERS[settings.scheduler], "lr_scheduler_kwargs": {}}
+    ends = {
+        "linear": {"power": 1.0, "lr_end": ratio * settings.learning_rate},
+        "cosine": {"min_lr_rate": ratio},
+    }
+    return {
+        "lr_scheduler_type": SCHEDULERS_WITH_END[settings.scheduler],
+        "lr_scheduler_kwargs": ends[settings.scheduler],
+    }
+
+
+def schedule_used(arguments: Any, settings: TrainSettings) -> dict[str, Any]:
+    """Return, by recipe field, the schedule that `TrainingArguments` name."""
+    planned, ends = schedule_arguments(settings), dict(arguments.lr_scheduler_kwargs or {})
+    name = text(arguments.lr_scheduler_type)
+    same = name == planned["lr_scheduler_type"] and ends == planned["lr_scheduler_kwargs"]
+    return {
+        "train.scheduler": settings.scheduler if same else f"{name} {ends}",
+        "train.min_lr_ratio": settings.min_lr_ratio if same else ends,
+    }
 
 
 def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, Any]:
@@ -23,6 +50,7 @@ def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, 
     return {
         "recipe_fields": {
             **training_fields(args, network),
+            **schedule_used(args, settings),
             **(adapter_fields(network, optimizer, settings) if has_adapter(network) else {}),
             **model_fields(network),
         },
@@ -35,9 +63,8 @@ def effective_configuration(trainer: Any, settings: TrainSettings) -> dict[str, 
 
 def training_fields(arguments: Any, network: Any) -> dict[str, Any]:
     """Return, by recipe field, what the engine's own `TrainingArguments` say."""
-    schedulers = {theirs: ours for ours, theirs in SCHEDULERS.items()}
     optimizers = {theirs: ours for ours, theirs in OPTIMIZERS.items()}
-    scheduler, optimizer = text(arguments.lr_scheduler_type), text(arguments.optim)
+    optimizer = text(arguments.optim)
     return {
         "train.max_steps": arguments.max_steps,
         "train.batch_size": arguments.per_device_train_batch_size,
@@ -52,7 +79,6 @@ def training_fields(arguments: Any, network: Any) -> dict[str, Any]:
         "train.warmup_steps": arguments.warmup_steps,
         "train.gradient_checkpointing": bool(getattr(network, "is_gradient_checkpointing", False)),
         "train.seed": arguments.seed,
-        "train.scheduler": schedulers.get(scheduler, scheduler),
         "train.precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
         "train.neftune_alpha": arguments.neftune_noise_alpha,
         "trainable_parameters": trainable_parameters(network),
@@ -64,6 +90,10 @@ def adapter_fields(
 ) -> dict[str, Any]:
     """Return, by recipe field, what the adapter that was trained says."""
     adapter = network.peft_config["default"]
+    if settings.virtual_tokens is not None:
+        return {"train.prompt.virtual_tokens": adapter.num_virtual_tokens}
+    if settings.method != "lora":
+        return {}
     return {
         "train.lora.rank": adapter.r,
         "train.lora.alpha": adapter.lora_alpha,
@@ -114,8 +144,8 @@ def optimizer_groups(network: Any, optimizer: Any) -> dict[str, dict[str, Any]]:
         names[id(parameter)]: {
             "initial_lr": group.get("initial_lr", group["lr"]),
             "weight_decay": group["weight_decay"],
-            "betas": list(group["betas"]),
-            "eps": group["eps"],
+            "betas": list(group.get("betas", ())),
+            "eps": group.get("eps"),
         }
         for group in optimizer.param_groups
         for parameter in group["params"]

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ftcore.protocol import PROTOCOL_VERSION, Event, EventType, Receipt, encode
+from ftcore.protocol import PROTOCOL_VERSION, Event, EventType, Receipt, encode, parse
 
 
 class LineFile:
@@ -41,7 +41,7 @@ class EventWriter:
         self._events = LineFile(folder / f"events{suffix}.jsonl")
         self._receipts = LineFile(folder / f"receipts{suffix}.jsonl")
         self._rank = rank
-        self._sequence = 0
+        self._sequence = _next_sequence(folder / f"events{suffix}.jsonl")
         self._lock = threading.Lock()
         self.stage: str | None = None
         self._done = threading.Event()
@@ -77,3 +77,12 @@ class EventWriter:
     def _heartbeat(self, seconds: float) -> None:
         while not self._done.wait(seconds):
             self.emit("heartbeat")
+
+
+def _next_sequence(path: Path) -> int:
+    """Return the number after the last event's: a run that goes on counts on."""
+    last = b""
+    with path.open("rb") as file:
+        for line in file:
+            last = line
+    return int(parse(last)["sequence"]) + 1 if last else 0

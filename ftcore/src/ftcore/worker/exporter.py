@@ -109,7 +109,7 @@ def _probe(stage: Stage) -> tuple[list[Request], Decoding]:
         raise GuaranteeError("an export stage needs decoding settings", code="export.no-decoding")
     prompts = stage.options["prompts"]
     requests = [Request(str(index), tuple(ids)) for index, ids in enumerate(prompts)]
-    return requests, replace(stage.decoding, do_sample=False, batch_size=1)
+    return requests, replace(stage.decoding, do_sample=False, max_batch_tokens=1)
 
 
 def _answers(

@@ -9,13 +9,21 @@ from typing import Any
 from transformers import EarlyStoppingCallback, TrainerCallback
 
 from ftcore.backends import TrainOutcome
-from ftcore.protocol import Stage, TrainSettings
+from ftcore.protocol import Job, Stage, TrainSettings
 from ftcore.worker.context import WorkerContext
-from ftcore.worker.effective import OPTIMIZERS, SCHEDULERS, base_rate, effective_configuration
+from ftcore.worker.effective import (
+    OPTIMIZERS,
+    base_rate,
+    effective_configuration,
+    schedule_arguments,
+)
+from ftcore.worker.pissa import onto_the_base
+from ftcore.worker.world import any_rank, check_replicas, check_world, wait_for_all
 
 
-def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[str, Any]:
+def common_arguments(job: Job, output: str) -> dict[str, Any]:
     """Return the `TrainingArguments` that the recipe decides, each one explicit."""
+    settings, on_cpu = job.settings, job.device == "cpu"
     checkpoints = settings.save_every is not None
     return {
         "output_dir": output,
@@ -24,7 +32,7 @@ def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[
         "per_device_eval_batch_size": settings.batch_size,
         "gradient_accumulation_steps": settings.accumulation,
         "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": SCHEDULERS[settings.scheduler],
+        **schedule_arguments(settings),
         "warmup_steps": settings.warmup_steps,
         "optim": OPTIMIZERS[settings.optimizer],
         "adam_beta1": settings.beta1,
@@ -39,7 +47,7 @@ def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "seed": settings.seed,
         "data_seed": settings.seed,
-        "use_cpu": device == "cpu",
+        "use_cpu": on_cpu,
         "logging_strategy": "steps",
         "logging_steps": 1,
         "logging_first_step": True,
@@ -55,6 +63,12 @@ def common_arguments(settings: TrainSettings, device: str, output: str) -> dict[
         "greater_is_better": False if settings.eval_every else None,
         "report_to": "none",
         "disable_tqdm": True,
+        # Patience goes on where it was.
+        "restore_callback_states_from_checkpoint": True,
+        # Several processes: the mean of the loss is over the tokens of all of them.
+        "ddp_backend": "gloo" if on_cpu and job.world_size > 1 else None,
+        "ddp_find_unused_parameters": False,
+        "average_tokens_across_devices": True,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
         "remove_unused_columns": False,
@@ -74,6 +88,10 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
         self.first_step_begin: float | None = None
         self.last_step_end: float | None = None
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Refuse a world of another size than planned."""
+        check_world(args, self._context.job.world_size)
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note when the step began."""
         self._step_begin = time.monotonic()
@@ -85,6 +103,8 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Note the rate that the step uses; engines log it before or after the schedule moves."""
         self._rate = base_rate(optimizer, args.learning_rate)
+        if self._context.observation is not None:
+            self._context.observation.update(optimizer)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Report the step and its speed; ask the engine to stop when ft was asked to."""
@@ -98,7 +118,7 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
             unit="steps",
             tokens_per_second=tokens / seconds,
         )
-        if self._context.should_stop():
+        if any_rank(self._context.should_stop(), args.device):
             self.stopped = control.should_training_stop = True
             control.should_save = True
 
@@ -123,8 +143,15 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Report the checkpoint."""
-        path = f"{args.output_dir}/checkpoint-{state.global_step}"
-        self._context.emit("checkpoint", step=state.global_step, path=path)
+        # Each rank has written its part of it.
+        wait_for_all()
+        # One at which patience had run out would be trained on from; an earlier one is not.
+        over = control.should_training_stop and not self.stopped
+        self._context.checkpoint(
+            state.global_step,
+            Path(args.output_dir) / f"checkpoint-{state.global_step}",
+            resumable=not over or state.global_step >= state.max_steps,
+        )
 
     def step_seconds(self) -> float:
         """Seconds from the first step's begin to the last step's end."""
@@ -149,7 +176,11 @@ def outcome(
 ) -> TrainOutcome:
     """Save the adapter and return the `TrainOutcome` of a finished transformers `Trainer`."""
     network = trainer.accelerator.unwrap_model(trainer.model)
-    network.save_pretrained(stage.output, safe_serialization=True)
+    check_replicas(network, trainer.args.device)
+    if trainer.args.process_index == 0:
+        network.save_pretrained(stage.output, safe_serialization=True)
+        if stage.adapter is not None and settings.lora.init == "pissa":
+            onto_the_base(Path(stage.output), Path(stage.adapter))
     best = trainer.state.best_model_checkpoint
     return TrainOutcome(
         adapter=Path(stage.output),
@@ -157,8 +188,22 @@ def outcome(
         effective=effective_configuration(trainer, settings),
         best=Path(best) if best else None,
         last=newest_checkpoint(Path(trainer.args.output_dir)),
-        stopped=events.stopped,
-        summary={"seconds": events.step_seconds(), "device": str(trainer.args.device)},
+        stopped=events.stopped and not is_over(trainer),
+        summary={
+            "seconds": events.step_seconds(),
+            "device": str(trainer.args.device),
+        },
+    )
+
+
+def is_over(trainer: Any) -> bool:
+    """Whether training went its whole way, or until its patience ran out, stopped or not."""
+    patient = [
+        c for c in trainer.callback_handler.callbacks if isinstance(c, EarlyStoppingCallback)
+    ]
+    return bool(trainer.state.global_step >= trainer.state.max_steps) or any(
+        callback.early_stopping_patience_counter >= callback.early_stopping_patience
+        for callback in patient
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def train_in_place(network: Any, names: Sequence[str]) -> Any:
     return network.train()
 
 
+def without_adapter(model: ModelRef, adapter: str | None) -> tuple[ModelRef, str | None]:
+    """Return what stands in an adapter's place as the model itself, where it is a whole model."""
+    if adapter is None or not (Path(adapter) / "config.json").exists():
+        return model, adapter
+    return replace(model, folder=adapter), None
+
+
 def load_for_generation(
     model: ModelRef, adapter: str | None, device: str, *, dtype: str | None = None
 ) -> Any:
@@ -37,9 +45,7 @@ def load_for_generation(
     ``device`` is torch's name ("auto" was resolved before). A folder with ``config.json`` in the
     place of an adapter is a whole model.
     """
-    if adapter is not None and (Path(adapter) / "config.json").exists():
-        whole = ModelRef(adapter, model.dtype, model.attention, model.trust_remote_code)
-        return load_base(whole, dtype=dtype).to(device).eval()
+    model, adapter = without_adapter(model, adapter)
     network = load_base(model, dtype=dtype)
     if adapter is not None:
         from peft import PeftModel

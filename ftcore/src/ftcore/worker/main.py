@@ -7,14 +7,16 @@ import importlib.metadata
 import os
 import sys
 import traceback
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from ftcore.errors import FtError
+from ftcore.errors import FtError, UnsupportedError
 from ftcore.protocol import PROTOCOL_VERSION, Failure, Job, Result, read_message, write_message
 from ftcore.worker.context import Ranks, WorkerContext
 from ftcore.worker.devices import limit_devices
 from ftcore.worker.memory import cuda_memory, peak_memory_mib
+from ftcore.worker.ranks import rank_result
 from ftcore.worker.stages import StageRunner
 
 EXIT_FAILED = 1
@@ -36,7 +38,9 @@ def run_job_file(path: str) -> int:
     ranks = Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
     context = WorkerContext(job, ranks)
     limit_devices(job.device, job.world_size, os.environ)
-    set_threads(job.threads)
+    set_threads(job.threads, job.world_size)
+    if job.deterministic:
+        use_deterministic_kernels(os.environ)
     runner = StageRunner(context, job)
     status: Literal["ok", "failed", "stopped"] = "ok"
     failure = None
@@ -48,28 +52,66 @@ def run_job_file(path: str) -> int:
         traceback.print_exc()
         status, failure = "failed", describe(error, runner.current)
     context.events.close()
-    if ranks.rank == 0:
-        runner.results["process"] = {"peak_memory_mib": peak_memory_mib(), **cuda_memory()}
+    if ranks.rank == 0 or failure is not None:
+        runner.results["process"] = most(job.finished.get("process", {}), used_memory())
         result = Result(PROTOCOL_VERSION, status, runner.results, versions(), failure)
-        write_message(result, Path(job.folder) / "result.json")
+        write_message(result, Path(job.folder) / rank_result(ranks.rank))
     sys.stdout.flush()
     return EXIT_FAILED if status == "failed" else 0
 
 
 def check_world(job: Job, ranks: Ranks) -> None:
-    """A world of another size than planned is an error: replicas would train unsynchronised."""
+    """Refuse a world of another size than planned: replicas would train unsynchronised.
+
+    Raises `UnsupportedError` where the processes have too few GPUs.
+    """
     if ranks.world_size != job.world_size:
         raise FtError(f"{job.world_size} processes were planned, {ranks.world_size} started")
+    if job.device == "cuda" and job.world_size > 1:
+        import torch
+
+        seen = torch.cuda.device_count()
+        if seen < job.world_size:
+            raise UnsupportedError(
+                f"{job.world_size} processes need as many GPUs; torch sees {seen}",
+                hint=f"set launch.processes = {max(seen, 1)}",
+                code="unsupported.gpus",
+            )
 
 
-def set_threads(threads: int | None) -> None:
-    """Let torch, where the engine has it, use ``threads`` CPU threads or all that are allowed."""
+def used_memory() -> dict[str, Any]:
+    """Return the most memory that this process has used, by kind, in MiB."""
+    return {"peak_memory_mib": peak_memory_mib(), **cuda_memory()}
+
+
+def most(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Return the greater of two processes' figures, one by one."""
+    return {name: max(value, before.get(name, value)) for name, value in now.items()}
+
+
+def set_threads(threads: int | None, processes: int) -> None:
+    """Let torch, where the engine has it, use ``threads`` CPU threads, or its share of them all."""
     try:
         import torch
     except ImportError:
         return
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(threads or available or 1)
+    torch.set_num_threads(threads or max((available or 1) // processes, 1))
+
+
+def use_deterministic_kernels(environment: MutableMapping[str, str]) -> None:
+    """Have torch, where the engine has it, take kernels that give the same bits every time.
+
+    One that has no such kernel warns and is used. NVIDIA's matrix products need the workspace of
+    fixed size that ``CUBLAS_WORKSPACE_CONFIG`` asks for, before they are first used.
+    """
+    environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
 
 
 def describe(error: BaseException, stage: str | None) -> Failure:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore.errors import ReceiptMismatch
 from ftcore.rendering.digests import batch_digest, row_digest
+from ftcore.worker.stream import IGNORED
 
 if TYPE_CHECKING:
     from ftcore.worker.events import EventWriter
+    from ftcore.worker.observation import Observation
     from ftcore.worker.stream import WorkerStream
 
 
@@ -21,10 +23,16 @@ class ReceiptRecorder:
     """
 
     def __init__(
-        self, events: EventWriter, stage: str, stream: WorkerStream, first_step: int = 0
+        self,
+        events: EventWriter,
+        stage: str,
+        stream: WorkerStream,
+        first_step: int = 0,
+        observation: Observation | None = None,
     ) -> None:
         self._events = events
         self._stage = stage
+        self._observation = observation
         rank = stream.ranks.rank
         self._places = iter(
             (step, micro)
@@ -51,15 +59,23 @@ class ReceiptRecorder:
         Without its labels, a loss of the engine's own has to be wrapped (`wrap_loss`).
         """
         model.register_forward_pre_hook(self._on_forward(labels), with_kwargs=True)
+        if self._observation is not None:
+            model.register_forward_hook(self._on_output)
 
     def wrap_loss(self, loss: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``loss`` with the labels of every call recorded."""
 
         def recorded(*args: Any, **kwargs: Any) -> Any:
             labels = kwargs["labels"] if "labels" in kwargs else args[1]
-            if self._ids is not None:
+            trained = self._ids is not None
+            if trained:
                 self.consumed(labels)
-            return loss(*args, **kwargs)
+            value = loss(*args, **kwargs)
+            if trained and self._observation is not None:
+                logits = kwargs["logits"] if "logits" in kwargs else args[0]
+                items = kwargs.get("num_items_in_batch")
+                self._observation.loss(logits, labels, value, items)
+            return value
 
         return recorded
 
@@ -69,11 +85,17 @@ class ReceiptRecorder:
 
             if not (module.training and torch.is_grad_enabled()):
                 return
+            if self._observation is not None:
+                self._observation.forward(module)
             self.entered(kwargs["input_ids"], kwargs["attention_mask"])
             if labels_too:
                 self.consumed(kwargs["labels"])
 
         return hook
+
+    def _on_output(self, module: Any, inputs: Any, output: Any) -> None:
+        if self._observation is not None:
+            self._observation.output(getattr(output, "loss", None))
 
     def entered(self, ids: Any, mask: Any) -> None:
         """Note the ids [rows, length] of a forward pass until its labels are consumed."""
@@ -87,10 +109,22 @@ class ReceiptRecorder:
             raise ReceiptMismatch("the loss was computed on labels without a forward pass")
         ids, mask = (tensor.cpu().numpy() for tensor in self._ids)
         self._ids = None
-        labels = labels.cpu().numpy()
+        labels = _without_virtual(labels.cpu().numpy(), ids.shape[1])
         step, micro = next(self._places, (-1, -1))
         rows = [
-            row_digest(row[keep == 1], wanted[keep == 1])
+            (row[keep == 1], wanted[keep == 1])
             for row, wanted, keep in zip(ids, labels, mask, strict=True)
         ]
-        self._events.receipt(self._stage, step, micro, batch_digest(step, micro, self._rank, rows))
+        digests = [row_digest(row, wanted) for row, wanted in rows]
+        digest = batch_digest(step, micro, self._rank, digests)
+        self._events.receipt(self._stage, step, micro, digest)
+        if self._observation is not None:
+            self._observation.micro(step, micro, rows, ids.shape[1])
+
+
+def _without_virtual(labels: Any, length: int) -> Any:
+    """Return labels [rows, length] without those of virtual tokens, which are put in front."""
+    virtual = labels.shape[1] - length
+    if virtual < 0 or (labels[:, :virtual] != IGNORED).any():
+        raise ReceiptMismatch("the loss was computed on labels that are not those of its tokens")
+    return labels[:, virtual:]

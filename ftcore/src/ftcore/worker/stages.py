@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +14,8 @@ from ftcore.backends import Evaluator, Exporter, Request, Trainer, WorkerHook
 from ftcore.errors import BackendFailed, ProtocolViolation
 from ftcore.protocol import Job, Stage, write_json
 from ftcore.worker.context import WorkerContext
-from ftcore.worker.events import LineFile
 from ftcore.worker.generator import Throughput
+from ftcore.worker.kept_answers import KeptAnswers, answers_key
 from ftcore.worker.memory import peak_memory_mib, release_memory
 
 
@@ -30,7 +31,7 @@ class StageRunner:
     def __init__(self, context: WorkerContext, job: Job) -> None:
         self.context = context
         self.job = job
-        self.results: dict[str, dict[str, Any]] = {}
+        self.results: dict[str, dict[str, Any]] = dict(job.finished)
         self.stopped = False
         self.current: str | None = None
 
@@ -42,30 +43,38 @@ class StageRunner:
                 return
             self.current = self.context.events.stage = stage.name
             self.context.emit("started", kind=stage.kind)
-            self.results[stage.name] = getattr(self, f"_{stage.kind}")(stage)
-            self.context.emit("finished", kind=stage.kind, peak_memory_mib=peak_memory_mib())
+            made = self.results[stage.name] = getattr(self, f"_{stage.kind}")(stage)
+            self.context.emit(
+                "finished",
+                kind=stage.kind,
+                peak_memory_mib=peak_memory_mib(),
+                stopped=self.stopped,
+                result=made,
+            )
             release_memory()
 
     def _generate(self, stage: Stage) -> dict[str, Any]:
         if stage.input is None or stage.decoding is None:
             raise ProtocolViolation(f"stage {stage.name} has no requests or no decoding")
-        hook = cast(Evaluator, load_hook(self.job.evaluator)(self.context, self.job))
         requests = [
             Request(line["row_id"], tuple(line["prompt_ids"]))
             for line in map(json.loads, Path(stage.input).read_text("utf-8").splitlines())
         ]
         decode = answer_decoder(self.job.model.folder)
-        throughput, open_ids = Throughput(), {request.row_id for request in requests}
-        Path(stage.output).unlink(missing_ok=True)
-        with closing(LineFile(Path(stage.output))) as lines:
-            for prediction in hook.generate(stage, requests, stage.decoding):
+        with closing(KeptAnswers(Path(stage.output), answers_key(self.job, stage))) as lines:
+            reused = len(lines.kept)
+            requests = [request for request in requests if request.row_id not in lines.kept]
+            open_ids = {request.row_id for request in requests}
+            hook = self._evaluator(stage, requests)
+            throughput = Throughput()
+            for prediction in hook.generate(stage, requests, stage.decoding) if hook else ():
                 if prediction.row_id not in open_ids:
                     raise BackendFailed(f"the evaluator answered {prediction.row_id!r} unasked")
                 open_ids.remove(prediction.row_id)
                 throughput.add(prediction)
                 lines.append({**asdict(prediction), "text": decode(prediction.token_ids)})
-                done = {"done": throughput.rows, "total": len(requests), "unit": "rows"}
-                self.context.emit("progress", **done)
+                done = {"done": reused + throughput.rows, "total": reused + len(requests)}
+                self.context.emit("progress", unit="rows", **done)
                 if self.context.should_stop():
                     self.stopped = True
                     break
@@ -73,16 +82,27 @@ class StageRunner:
             raise BackendFailed(
                 f"the evaluator answered {throughput.rows} of {len(requests)} prompts"
             )
-        return {"predictions": stage.output, **throughput.summary()}
+        made = {"predictions": stage.output, "reused": reused, **throughput.summary()}
+        return {**made, "rows": reused + throughput.rows}
+
+    def _evaluator(self, stage: Stage, requests: Sequence[Request]) -> Evaluator | None:
+        """Return the evaluator with its model loaded; None where no question is left."""
+        if not requests:
+            return None
+        hook = cast(Evaluator, load_hook(self.job.evaluator)(self.context, self.job))
+        hook.load(stage)
+        return hook
 
     def _train(self, stage: Stage) -> dict[str, Any]:
         hook = cast(Trainer, load_hook(self.job.trainer)(self.context, self.job))
         outcome = hook.train(stage)
-        write_json(outcome.effective, Path(self.job.folder) / "engine_config.json")
+        if self.context.ranks.rank == 0:
+            write_json(outcome.effective, Path(self.job.folder) / "engine_config.json")
         self.stopped = self.stopped or outcome.stopped
         return {
             "adapter": str(outcome.adapter),
             "steps": outcome.steps,
+            "first_step": self.job.first_step,
             "best": str(outcome.best) if outcome.best else None,
             "last": str(outcome.last) if outcome.last else None,
             **outcome.summary,

@@ -42,18 +42,13 @@ class WorkerStream:
             tokens[step] += int(lengths[rows].sum())
         return tokens
 
-    def sequence(self) -> Any:
-        """Return this rank's training rows, one pass in the order in which they are consumed."""
-        rows = self.rows("train")
-        if self.ranks.world_size == 1:
-            return rows.select(self.order.rows)
-        mine = [
-            row
-            for _, _, rank, batch in self.order.iter_micro_batches()
+    def batches(self) -> list[list[int]]:
+        """Return the numbers of the rows of each of this rank's micro-batches, in order."""
+        return [
+            rows.tolist()
+            for _, _, rank, rows in self.order.iter_micro_batches()
             if rank == self.ranks.rank
-            for row in batch
         ]
-        return rows.select(mine)
 
 
 def pad_rows(rows: list[dict[str, Any]], *, pad_id: int, multiple: int) -> dict[str, Any]:

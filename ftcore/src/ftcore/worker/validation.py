@@ -6,6 +6,7 @@ from typing import Any
 
 from ftcore.protocol import TrainSettings
 from ftcore.worker.stream import pad_rows
+from ftcore.worker.world import total
 
 
 class TokenValidation:
@@ -24,6 +25,8 @@ class TokenValidation:
             trainer.eval_dataset,
             self.ft_settings,
             trainer.compute_loss_context_manager,
+            rank=trainer.args.process_index,
+            ranks=trainer.args.world_size,
         )
         metrics = {"eval_loss": loss}
         trainer.log(dict(metrics))
@@ -33,20 +36,29 @@ class TokenValidation:
         return metrics
 
 
-def validation_loss(network: Any, rows: Any, settings: TrainSettings, autocast: Any) -> float:
+def validation_loss(
+    network: Any,
+    rows: Any,
+    settings: TrainSettings,
+    autocast: Any,
+    *,
+    rank: int = 0,
+    ranks: int = 1,
+) -> float:
     """Return the mean negative log-likelihood in nats per supervised token over all ``rows``.
 
     ``autocast`` is the engine's context manager factory for its precision. The mean is over
-    tokens, not over batches.
+    tokens, not over batches; each rank does its share of these, and all get the same mean.
     """
     import torch
 
     was_training = network.training
     network.eval()
-    total = tokens = 0.0
-    for start in range(0, len(rows), settings.batch_size):
+    summed = tokens = 0.0
+    size = settings.batch_size
+    for start in range(rank * size, len(rows), ranks * size):
         batch = pad_rows(
-            [rows[index] for index in range(start, min(start + settings.batch_size, len(rows)))],
+            [rows[index] for index in range(start, min(start + size, len(rows)))],
             pad_id=settings.pad_id,
             multiple=settings.padding_multiple,
         )
@@ -54,7 +66,8 @@ def validation_loss(network: Any, rows: Any, settings: TrainSettings, autocast: 
         supervised = int((batch["labels"][:, 1:] != -100).sum())
         with torch.no_grad(), autocast():
             loss = network(**batch, use_cache=False).loss
-        total += float(loss) * supervised
+        summed += float(loss) * supervised
         tokens += supervised
     network.train(was_training)
-    return total / tokens if tokens else float("nan")
+    summed, tokens = total([summed, tokens], network.device)
+    return summed / tokens if tokens else float("nan")

@@ -18,8 +18,11 @@ from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
 from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_callbacks, outcome
 from ftcore.worker.model_view import model_view
+from ftcore.worker.options import with_options
+from ftcore.worker.pissa import take_out
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
+from ftcore.worker.stream_batches import StreamBatches
 from ftcore.worker.validation import TokenValidation
 
 
@@ -37,6 +40,8 @@ def _inert_torchaudio() -> None:
 _inert_torchaudio()
 os.environ.setdefault("LLAMAFACTORY_VERBOSITY", "WARN")
 
+import torch  # noqa: E402
+from llamafactory.hparams.parser import _TRAIN_ARGS  # noqa: E402
 from llamafactory.train.sft import workflow  # noqa: E402
 from llamafactory.train.sft.trainer import CustomSeq2SeqTrainer  # noqa: E402
 from llamafactory.train.tuner import run_exp  # noqa: E402
@@ -44,13 +49,16 @@ from llamafactory.train.tuner import run_exp  # noqa: E402
 ATTENTION = {"sdpa": "sdpa", "eager": "disabled"}
 # Every run needs the name of a data set, which is not read.
 UNREAD = "_"
+# What a recipe may set under [backend.llamafactory] (see scripts/engine_options.py).
+ARGUMENT_CLASSES = tuple(_TRAIN_ARGS)
 
 
-class ObservedTrainer(TokenValidation, CustomSeq2SeqTrainer):  # type: ignore[misc]
-    """LLaMA-Factory's trainer with the stream's receipts and ft's validation loss."""
+class ObservedTrainer(StreamBatches, TokenValidation, CustomSeq2SeqTrainer):  # type: ignore[misc]
+    """LLaMA-Factory's trainer with the stream's batches and receipts, and ft's validation loss."""
 
     ft_settings: TrainSettings
     recorder: ClassVar[ReceiptRecorder]
+    initial: ClassVar[str | None]
     last: ClassVar[ObservedTrainer]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -58,6 +66,11 @@ class ObservedTrainer(TokenValidation, CustomSeq2SeqTrainer):  # type: ignore[mi
         type(self).last = self
         self._ft_training = False
         self._ft_measured: dict[str, float] = {}
+        if self.args.device.type == "cpu":
+            # A rank's is "cpu:0", which torch cannot load a checkpoint's optimizer onto.
+            self.args.__dict__["_setup_devices"] = torch.device("cpu")
+        if self.initial and self.ft_settings.lora.init == "pissa":
+            take_out(self.model, Path(self.initial))
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train, with every micro-batch recorded."""
@@ -88,7 +101,8 @@ class LlamaFactoryTrainer(Trainer):
         settings = self.job.settings
         stream = self.context.open_stream(str(stage.input))
         events = EventCallback(self.context, stream.tokens_per_step())
-        ObservedTrainer.ft_settings = settings
+        ObservedTrainer.ft_settings, ObservedTrainer.initial = settings, stage.adapter
+        ObservedTrainer.ft_stream = stream
         ObservedTrainer.recorder = self.context.receipts(stage.name, stream)
         # The workflow makes trainer, rows and batches itself, from these names.
         workflow.CustomSeq2SeqTrainer = ObservedTrainer
@@ -100,7 +114,7 @@ class LlamaFactoryTrainer(Trainer):
     def arguments(self, stage: Stage) -> dict[str, Any]:
         """Return LLaMA-Factory's arguments, each one that the recipe decides explicit."""
         settings, model, folder = self.job.settings, self.job.model, Path(self.job.folder)
-        arguments = common_arguments(settings, self.job.device, str(folder / "checkpoints"))
+        arguments = common_arguments(self.job, str(folder / "checkpoints"))
         # LLaMA-Factory switches checkpointing on by itself, with arguments of its own.
         checkpointing = arguments.pop("gradient_checkpointing")
         reentrant = arguments.pop("gradient_checkpointing_kwargs")["use_reentrant"]
@@ -112,7 +126,7 @@ class LlamaFactoryTrainer(Trainer):
             flash_attn=ATTENTION[model.attention],
             stage="sft",
             do_train=True,
-            finetuning_type=settings.method,
+            finetuning_type="lora" if stage.adapter else settings.method,
             # All modules of the last layers; their number is all that it takes.
             freeze_trainable_layers=len(settings.trained),
             freeze_trainable_modules="all",
@@ -125,10 +139,11 @@ class LlamaFactoryTrainer(Trainer):
             resume_from_checkpoint=self.job.resume_from,
             loraplus_lr_ratio=settings.lora.plus_ratio,
         )
-        return {key: value for key, value in arguments.items() if value is not None}
+        given = with_options(arguments, self.job.engine_options)
+        return {key: value for key, value in given.items() if value is not None}
 
     def _dataset(self, stream: WorkerStream, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        found = {"train_dataset": stream.sequence()}
+        found = {"train_dataset": stream.rows("train")}
         if self.job.settings.eval_every:
             found["eval_dataset"] = stream.rows("validation")
         return found

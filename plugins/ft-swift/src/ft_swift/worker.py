@@ -21,18 +21,22 @@ from transformers.loss.loss_utils import ForCausalLMLoss
 from ft_swift.model_type import model_type
 from ftcore.backends import Trainer, TrainOutcome
 from ftcore.protocol import Stage, TrainSettings
-from ftcore.worker.effective import has_adapter
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
 from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_callbacks, outcome
 from ftcore.worker.model_view import model_view
+from ftcore.worker.options import with_options
+from ftcore.worker.pissa import take_out
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
+from ftcore.worker.stream_batches import StreamBatches
 from ftcore.worker.validation import TokenValidation
 
 LOSS = "ft_standard"
 # Every run needs the names of a data set and a template; neither is read.
 UNREAD, TEMPLATE = "_", "chatml"
+# What a recipe may set under [backend.swift] (see scripts/engine_options.py).
+ARGUMENT_CLASSES = (SftArguments,)
 
 
 class StandardLoss(BaseLoss):  # type: ignore[misc]
@@ -66,8 +70,12 @@ class Rows(Dataset):  # type: ignore[misc]
         return {**row, "length": len(row["input_ids"])}
 
 
-class ObservedTrainer(TokenValidation, swift.trainers.Seq2SeqTrainer):  # type: ignore[misc]
-    """ms-swift's trainer with the stream's receipts and ft's validation loss."""
+class ObservedTrainer(
+    StreamBatches,
+    TokenValidation,
+    swift.trainers.Seq2SeqTrainer,  # type: ignore[misc]
+):
+    """ms-swift's trainer with the stream's batches and receipts, and ft's validation loss."""
 
     ft_settings: TrainSettings
     recorder: ClassVar[ReceiptRecorder]
@@ -92,6 +100,7 @@ class StreamPipeline(SwiftSft):  # type: ignore[misc]
 
     stream: ClassVar[WorkerStream]
     ft_settings: ClassVar[TrainSettings]
+    initial: ClassVar[str | None]
 
     def _prepare_dataset(self) -> list[Any]:
         settings = self.ft_settings
@@ -99,14 +108,16 @@ class StreamPipeline(SwiftSft):  # type: ignore[misc]
             _collate, pad_id=settings.pad_id, multiple=settings.padding_multiple
         )
         validation = Rows(self.stream.rows("validation")) if settings.eval_every else None
-        return [Rows(self.stream.sequence()), validation]
+        return [Rows(self.stream.rows("train")), validation]
 
     @classmethod
     def prepare_model(cls, args: Any, model: Any, **kwargs: Any) -> Any:
         """Attach the initial adapter, and LoRA+'s ratio, which ms-swift looks for on it."""
         model = super().prepare_model(args, model, **kwargs)
-        if has_adapter(model):
+        if args.lorap_lr_ratio is not None:
             model.peft_config["default"].lorap_lr_ratio = args.lorap_lr_ratio
+        if cls.initial and cls.ft_settings.lora.init == "pissa":
+            take_out(model, Path(cls.initial))
         return model
 
 
@@ -120,7 +131,8 @@ class SwiftTrainer(Trainer):
         events = EventCallback(self.context, stream.tokens_per_step())
         # ms-swift makes pipeline, trainer, loss and callbacks itself, by name.
         StreamPipeline.stream, StreamPipeline.ft_settings = stream, settings
-        ObservedTrainer.ft_settings = settings
+        StreamPipeline.initial = stage.adapter
+        ObservedTrainer.ft_settings, ObservedTrainer.ft_stream = settings, stream
         ObservedTrainer.recorder = self.context.receipts(stage.name, stream)
         StandardLoss.recorder = ObservedTrainer.recorder
         swift.trainers.Seq2SeqTrainer = ObservedTrainer
@@ -134,7 +146,7 @@ class SwiftTrainer(Trainer):
         """Return ms-swift's arguments, each one that the recipe decides explicit."""
         settings, model, folder = self.job.settings, self.job.model, Path(self.job.folder)
         shown = model_view(model, folder / "model_view")
-        arguments = common_arguments(settings, self.job.device, str(folder / "checkpoints"))
+        arguments = common_arguments(self.job, str(folder / "checkpoints"))
         for name in ("push_to_hub", "remove_unused_columns"):
             arguments.pop(name)
         arguments.update(
@@ -165,7 +177,7 @@ class SwiftTrainer(Trainer):
             loss_type=LOSS if settings.loss == "standard" else None,
             lorap_lr_ratio=settings.lora.plus_ratio,
         )
-        return arguments
+        return with_options(arguments, self.job.engine_options)
 
 
 class SwiftEvaluator(SharedEvaluator):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from peft.optimizers import create_loraplus_optimizer
-from torch.utils.data import SequentialSampler
+from safetensors.torch import load_file
 from transformers import Trainer
 from trl import SFTConfig, SFTTrainer
 
@@ -26,20 +26,23 @@ from ftcore.worker.hf_trainer import (
     outcome,
 )
 from ftcore.worker.loading import load_base, load_tokenizer, train_in_place
+from ftcore.worker.options import with_options
+from ftcore.worker.pissa import take_out
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
+from ftcore.worker.stream_batches import StreamBatches
 from ftcore.worker.validation import TokenValidation
 
+# What a recipe may set under [backend.trl] (see scripts/engine_options.py).
+ARGUMENT_CLASSES = (SFTConfig,)
 
-class CanonicalSFTTrainer(TokenValidation, SFTTrainer):  # type: ignore[misc]
-    """`SFTTrainer` that takes the rows in the stream's order and the recipe's loss."""
 
-    def __init__(self, *, settings: TrainSettings, **kwargs: Any) -> None:
-        self.ft_settings = settings
+class CanonicalSFTTrainer(StreamBatches, TokenValidation, SFTTrainer):  # type: ignore[misc]
+    """`SFTTrainer` that takes the stream's micro-batches and the recipe's loss."""
+
+    def __init__(self, *, settings: TrainSettings, stream: WorkerStream, **kwargs: Any) -> None:
+        self.ft_settings, self.ft_stream = settings, stream
         super().__init__(**kwargs)
-
-    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the common causal-LM loss, or TRL's fused one where the recipe says "engine"."""
@@ -65,6 +68,18 @@ class CanonicalSFTTrainer(TokenValidation, SFTTrainer):  # type: ignore[misc]
         return self.optimizer
 
 
+def virtual_tokens(network: Any, adapter: Path) -> Any:
+    """Return the model with the virtual tokens of ``adapter``, trainable.
+
+    `PeftModel.from_pretrained` loads them for answers only.
+    """
+    config = PeftConfig.from_pretrained(str(adapter))
+    config.inference_mode = False
+    made = get_peft_model(network, config)
+    set_peft_model_state_dict(made, load_file(str(adapter / "adapter_model.safetensors")))
+    return made
+
+
 class TrlTrainer(FtTrainer):
     """Trains a PEFT adapter with `SFTTrainer`."""
 
@@ -83,20 +98,25 @@ class TrlTrainer(FtTrainer):
         network = load_base(self.job.model)
         if stage.adapter is None:
             return train_in_place(network, self.job.settings.trained)
-        return PeftModel.from_pretrained(network, stage.adapter, is_trainable=True)
+        if self.job.settings.virtual_tokens is not None:
+            return virtual_tokens(network, Path(stage.adapter))
+        network = PeftModel.from_pretrained(network, stage.adapter, is_trainable=True)
+        if self.job.settings.lora.init == "pissa":
+            take_out(network, Path(stage.adapter))
+        return network
 
     def _trainer(
         self, network: Any, stream: WorkerStream, events: EventCallback, output: str
     ) -> CanonicalSFTTrainer:
         settings = self.job.settings
-        arguments = common_arguments(settings, self.job.device, output)
+        arguments = common_arguments(self.job, output)
+        arguments |= {"max_length": None, "dataset_kwargs": {"skip_prepare_dataset": True}}
         return CanonicalSFTTrainer(
             settings=settings,
             model=network,
-            args=SFTConfig(
-                **arguments, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}
-            ),
-            train_dataset=stream.sequence(),
+            args=SFTConfig(**with_options(arguments, self.job.engine_options)),
+            stream=stream,
+            train_dataset=stream.rows("train"),
             eval_dataset=stream.rows("validation") if settings.eval_every else None,
             processing_class=load_tokenizer(self.job.model.folder),
             data_collator=partial(

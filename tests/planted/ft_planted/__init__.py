@@ -1,0 +1,1 @@
+"""Backends that each do one thing wrongly while they claim to be right."""
