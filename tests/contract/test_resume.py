@@ -47,6 +47,16 @@ PATIENT = (
     "data.test=[]",
     "export.formats=[]",
 )
+# Weights of the model itself, in checkpoints of another kind.
+WHOLE = (
+    'train.method="full"',
+    "train.precision=bf16",
+    "train.weight_decay=0.1",
+    "train.max_steps=20",
+    "train.checkpoints.every_steps=1",
+    "data.test=[]",
+    "export.formats=[]",
+)
 
 Cells = Callable[..., object]
 
@@ -87,7 +97,9 @@ def check_the_same(cell, whole) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
-    ("overrides", "strike"), [(RANDOM, kill_worker), (PATIENT, interrupt)], ids=["kill", "stop"]
+    ("overrides", "strike"),
+    [(RANDOM, kill_worker), (PATIENT, interrupt), (WHOLE, kill_worker)],
+    ids=["kill", "stop", "full"],
 )
 def test_resumed_is_as_uninterrupted(
     cells: Cells, interrupted: Cells, backend: str, overrides, strike
