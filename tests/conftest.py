@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,13 @@ from ftcore.recipe.loading import load_recipe
 from ftcore.runs.folder import RunFolder
 
 TOY_SITE = Path(__file__).parent / "toy"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start; a shell's background jobs ignore it, children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 CHATML = (
     "{% for message in messages %}"
