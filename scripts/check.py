@@ -1,6 +1,6 @@
 """Everything that must hold before a change lands: style, types, import contracts, all tests.
 
-``--fast`` leaves the heavy suite out.
+``--fast`` leaves the heavy suite out; ``--exhaustive`` runs every case of it, for hours.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ LIGHT = {
     "imports": ["lint-imports", "--no-cache"],
     "tests": ["pytest", "-q"],
 }
-HEAVY = {"heavy tests": ["pytest", "-q", "-m", "heavy"]}
+HEAVY = {"heavy tests": ["pytest", "-q", "-m", "heavy and not exhaustive"]}
+EXHAUSTIVE = {"exhaustive tests": ["pytest", "-q", "-m", "heavy"]}
 
 
 def main() -> int:
     """Run every step, print each one's time, stop at the first failure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fast", action="store_true", help="leave the heavy suite out")
-    steps = LIGHT if parser.parse_args().fast else LIGHT | HEAVY
+    parser.add_argument("--exhaustive", action="store_true", help="every case of every test")
+    given = parser.parse_args()
+    steps = LIGHT if given.fast else LIGHT | (EXHAUSTIVE if given.exhaustive else HEAVY)
     for name, command in steps.items():
         begin = time.monotonic()
         print(f"== {name}: {' '.join(command)}", flush=True)

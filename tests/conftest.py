@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -30,6 +31,28 @@ def pytest_configure() -> None:
     """Let Ctrl-C reach what the tests start; a shell's background jobs ignore it, children too."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Heavy tests that a change need not wait for: `scripts/check.py --exhaustive` runs them. One case
+# of each family stays. File -> what the name of such a test holds.
+EXHAUSTIVE = {
+    "test_method_resume.py": r"\[(?!trl-pissa)",
+    "test_recipes.py": r"whole",
+    "test_several_processes.py": r"validation.*(swift|llamafactory)|one_rank.*(swift|llama|inter)",
+    "test_parity.py": r"dora|full|freeze|bf16|several_processes|own_losses|two_seeds",
+    "test_resume.py": r"\[(stop|full)-",
+    "test_planted.py": r"newline|system|beta2|cosine|truncated|bf16|clipped|two_diff|unknown|wrong",
+    "test_training.py": r"rslora|attention|checkpointing|adafactor|sgd|freeze",
+    "test_native.py": r"-full\]",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the heavy tests that are left to the exhaustive run."""
+    for item in items:
+        pattern = EXHAUSTIVE.get(item.path.name)
+        if pattern and item.get_closest_marker("heavy") and re.search(pattern, item.name):
+            item.add_marker(pytest.mark.exhaustive)
 
 
 CHATML = (

@@ -1,4 +1,4 @@
-"""The shipped recipes, whole, on every engine: the same training problem to the last step.
+"""The shipped recipes on every engine: the same training problem to the last step.
 
 The model is tiny, so that every step of a recipe's schedule can be taken; everything else is the
 recipe's own.
@@ -43,24 +43,27 @@ def long_model(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Pa
     return folder
 
 
-def whole_run(make_cell, backend: str, recipe: str, model: Path, runs: Path):
+def trained(make_cell, backend: str, recipe: str, model: Path, runs: Path, steps: int | None):
     cell = make_cell()
-    loaded = load_recipe(RECIPES / f"{recipe}.toml", overrides=ONLY_TRAINING, model=str(model))
+    overrides = [*ONLY_TRAINING, *([f"train.max_steps={steps}"] if steps else [])]
+    loaded = load_recipe(RECIPES / f"{recipe}.toml", overrides=overrides, model=str(model))
     prepared = prepare(loaded, load_plugins(), backend=backend, notify=cell.notice)
     cell.outcome = execute(prepared, runs=runs, observer=cell)
     return cell
 
 
+@pytest.mark.parametrize("steps", [4, None], ids=["4 steps", "whole"])
 @pytest.mark.parametrize("recipe", ["nl2sql", "ner", "handbook_qa", "persona"])
 def test_every_engine_solves_the_same_problem(
-    make_cell, long_model: Path, tmp_path: Path, recipe: str
+    make_cell, long_model: Path, tmp_path: Path, recipe: str, steps: int | None
 ):
     first, *others = (
-        whole_run(make_cell, backend, recipe, long_model, tmp_path) for backend in BACKENDS
+        trained(make_cell, backend, recipe, long_model, tmp_path, steps) for backend in BACKENDS
     )
     settings = first.done.prepared.settings
     rates = first.values("learning_rate")
-    assert first.train["steps"] == len(rates) == settings.steps > 100
+    assert first.train["steps"] == len(rates) == settings.steps
+    assert settings.steps == steps or settings.steps > 100
     assert max(rates) == pytest.approx(settings.learning_rate)
     fields = first.engine["recipe_fields"]
     assert fields["trainable_parameters"] == settings.trainable_parameters

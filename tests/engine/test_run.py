@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ftcore.engine.run import expected_bytes
-from ftcore.errors import DiskFull, MachineError, UnsupportedError
+from ftcore.errors import DiskFull, MachineError, ReceiptMismatch, UnsupportedError
 from ftcore.protocol import Job, Receipt, Result, decode, read_message
 from ftcore.runs.listing import find_run
 
@@ -187,9 +187,24 @@ def test_validation_patience_and_the_best_checkpoint(toy):
         "micro_batches": 2 * train["steps"],
         "planned": 30,
         "equal": True,
+        # Five rows, two a batch, after every step.
+        "validation_batches": 3 * train["steps"],
     }
     losses = [e.data["validation_loss"] for e in toy.heard.events if "validation_loss" in e.data]
     assert len(losses) == train["steps"]
+
+
+@pytest.mark.parametrize(
+    ("trainer", "message"),
+    [
+        ("OtherValidationRows", "validation batch 1 after step 1 is not the stream's"),
+        ("FewerValidationRows", "15 validation batches were measured, 10 left no receipt"),
+    ],
+)
+def test_a_loss_of_other_validation_rows_fails_the_run(toy, monkeypatch, trainer, message):
+    monkeypatch.setenv("FT_TOY", trainer)
+    with pytest.raises(ReceiptMismatch, match=message):
+        toy.run("data.validation=test.jsonl", "train.validation.every_steps=1")
 
 
 def test_without_test_rows_nothing_is_scored(toy):

@@ -67,6 +67,18 @@ class OtherLabels(ToyTrainer):
         return super().micro_batch(step, micro, rank, [(ids, ids) for ids, _ in rows])
 
 
+class OtherValidationRows(ToyTrainer):
+    """Measures its loss on whole rows, prompts included."""
+
+    def validation_rows(self):
+        return [(ids, ids) for ids, _ in super().validation_rows()]
+
+
+class FewerValidationRows(ToyTrainer):
+    def validation_rows(self):
+        return super().validation_rows()[:2]
+
+
 class SkipsMicroBatch(ToyTrainer):
     def micro_batch(self, step, micro, rank, rows):
         if (step, micro) == (1, 0):

@@ -81,11 +81,19 @@ class ToyTrainer(Trainer):
             self.stopped = True
             self.checkpoint(done)
 
+    def validation_rows(self):
+        """Return the rows that the loss is measured on: pairs of ids and labels."""
+        return read_part(Path(self.stage.input) / "validation")
+
     def validate(self, done):
         """Measure the share of validation rows that are answered wrongly."""
-        rows = read_part(Path(self.stage.input) / "validation")
+        rows = self.validation_rows()
         wrong = sum(Memory.learn(_copy(self.memory), ids, labels) for ids, labels in rows)
         self.history.append(wrong / len(rows))
+        size = self.job.settings.batch_size
+        for number, start in enumerate(range(0, len(rows), size)):
+            digests = [row_digest(ids, labels) for ids, labels in rows[start : start + size]]
+            self.context.events.validated(done, number, batch_digest(done, number, 0, digests))
         self.context.emit("metric", step=done, validation_loss=self.history[-1])
 
     def is_over(self):

@@ -9,7 +9,8 @@ from typing import Any
 from ftcore.engine.guarantees import ReceiptCheck, check_effective
 from ftcore.engine.prepare import Prepared
 from ftcore.engine.scoring import read_predictions
-from ftcore.errors import EffectiveConfigMismatch, ModelError, ProtocolViolation
+from ftcore.engine.validation_check import check_validation
+from ftcore.errors import EffectiveConfigMismatch, ModelError, ProtocolViolation, ReceiptMismatch
 from ftcore.models.safetensors_file import read_header
 from ftcore.protocol import Job, Result, Stage, write_json
 from ftcore.runs.folder import RunFolder
@@ -35,14 +36,18 @@ def check_result(
     if not isinstance(steps, int) or not isinstance(seconds, int | float):
         raise ProtocolViolation("the result of stage train has no number of steps or seconds")
     receipts.finish(steps, prepared.order, early=prepared.settings.patience is not None)
+    validated = 0
     try:
         check_effective(engine_config(run), prepared.settings, job.model)
-    except EffectiveConfigMismatch as error:
+        validated = check_validation(run, prepared.stream, prepared.settings.batch_size)
+    except (EffectiveConfigMismatch, ReceiptMismatch) as error:
         receipts.failed(error)
     check_adapter(run.file("adapter"))
     counts = {"micro_batches": receipts.seen, "planned": receipts.planned}
     errors = [error.to_json() for error in receipts.errors]
-    kept = {"errors": errors} if errors else {}
+    kept: dict[str, Any] = {"errors": errors} if errors else {}
+    if validated:
+        kept["validation_batches"] = validated
     write_json({**counts, "equal": not errors, **kept}, run.file("receipts.json"))
     all_of_it = steps == prepared.order.steps and job.first_step == 0
     return float(seconds) if all_of_it and "train" not in job.finished else 0.0

@@ -40,6 +40,8 @@ class EventWriter:
         suffix = f".rank{rank}" if rank else ""
         self._events = LineFile(folder / f"events{suffix}.jsonl")
         self._receipts = LineFile(folder / f"receipts{suffix}.jsonl")
+        self._validation_path = folder / f"validation_receipts{suffix}.jsonl"
+        self._validation: LineFile | None = None
         self._rank = rank
         self._sequence = _next_sequence(folder / f"events{suffix}.jsonl")
         self._lock = threading.Lock()
@@ -67,12 +69,20 @@ class EventWriter:
         receipt = Receipt(PROTOCOL_VERSION, stage, step, micro, self._rank, digest)
         self._receipts.append(encode(receipt))
 
+    def validated(self, step: int, batch: int, digest: str) -> None:
+        """Write the digest of one batch of validation rows, measured after ``step`` steps."""
+        receipt = Receipt(PROTOCOL_VERSION, "validation", step, batch, self._rank, digest)
+        if self._validation is None:
+            self._validation = LineFile(self._validation_path)
+        self._validation.append(encode(receipt))
+
     def close(self) -> None:
-        """Stop the heartbeat and close both files."""
+        """Stop the heartbeat and close the files."""
         self._done.set()
         self._beat.join(timeout=2)
-        self._events.close()
-        self._receipts.close()
+        for file in (self._events, self._receipts, self._validation):
+            if file is not None:
+                file.close()
 
     def _heartbeat(self, seconds: float) -> None:
         while not self._done.wait(seconds):

@@ -18,6 +18,7 @@ from ftcore.worker.effective import (
     schedule_arguments,
 )
 from ftcore.worker.pissa import onto_the_base
+from ftcore.worker.validation import validation_digest
 from ftcore.worker.world import any_rank, check_replicas, check_world, wait_for_all
 
 
@@ -140,6 +141,10 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
             self._context.emit(
                 "metric", step=state.global_step, validation_loss=number(logs["eval_loss"])
             )
+
+    def validated(self, step: int, number: int, batch: Any) -> None:
+        """Write the receipt of one batch of validation rows."""
+        self._context.events.validated(step, number, validation_digest(step, number, batch))
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Report the checkpoint."""

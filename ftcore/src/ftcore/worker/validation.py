@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ftcore.protocol import TrainSettings
+from ftcore.rendering.digests import batch_digest, row_digest
 from ftcore.worker.stream import pad_rows
 from ftcore.worker.world import total
 
@@ -19,7 +22,11 @@ class TokenValidation:
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Measure the loss on the validation rows, log it and tell the callbacks."""
+        from ftcore.worker.hf_trainer import EventCallback
+
         trainer: Any = self
+        callbacks = trainer.callback_handler.callbacks
+        events = next(found for found in callbacks if isinstance(found, EventCallback))
         loss = validation_loss(
             trainer.model,
             trainer.eval_dataset,
@@ -27,6 +34,7 @@ class TokenValidation:
             trainer.compute_loss_context_manager,
             rank=trainer.args.process_index,
             ranks=trainer.args.world_size,
+            record=partial(events.validated, trainer.state.global_step),
         )
         metrics = {"eval_loss": loss}
         trainer.log(dict(metrics))
@@ -44,11 +52,13 @@ def validation_loss(
     *,
     rank: int = 0,
     ranks: int = 1,
+    record: Callable[[int, Any], None],
 ) -> float:
     """Return the mean negative log-likelihood in nats per supervised token over all ``rows``.
 
     ``autocast`` is the engine's context manager factory for its precision. The mean is over
     tokens, not over batches; each rank does its share of these, and all get the same mean.
+    ``record`` gets the number of each batch and the batch as the model gets it.
     """
     import torch
 
@@ -63,6 +73,7 @@ def validation_loss(
             multiple=settings.padding_multiple,
         )
         batch = {key: value.to(network.device) for key, value in batch.items()}
+        record(start // size, batch)
         supervised = int((batch["labels"][:, 1:] != -100).sum())
         with torch.no_grad(), autocast():
             loss = network(**batch, use_cache=False).loss
@@ -71,3 +82,13 @@ def validation_loss(
     network.train(was_training)
     summed, tokens = total([summed, tokens], network.device)
     return summed / tokens if tokens else float("nan")
+
+
+def validation_digest(step: int, number: int, batch: Any) -> str:
+    """Return the digest of batch ``number`` of the validation rows, as a model got it."""
+    arrays = [batch[name].cpu().numpy() for name in ("input_ids", "labels", "attention_mask")]
+    rows = [
+        row_digest(ids[keep == 1], labels[keep == 1])
+        for ids, labels, keep in zip(*arrays, strict=True)
+    ]
+    return batch_digest(step, number, 0, rows)
