@@ -101,11 +101,10 @@ def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Line]:
         )
     if generation["repetition_penalty"] != 1:
         how += f", repetition penalty {generation['repetition_penalty']:g}"
-    yield Line(
-        "Decoding",
-        f"{how}, at most {generation['max_new_tokens']} new tokens, "
-        f"{generation['max_batch_tokens']:,} tokens together",
-    )
+    how += f", at most {generation['max_new_tokens']} new tokens"
+    # Older runs say how many rows they held together instead.
+    together = generation.get("max_batch_tokens")
+    yield Line("Decoding", f"{how}, {together:,} tokens together" if together else how)
     if evaluation.get("evaluator") == "native":
         yield Line("Answers", "of the engine's own inference, not of ft's generator")
     yield Line(
