@@ -34,10 +34,10 @@ def timed(command: list[str], env: dict[str, str] | None, adapter: Callable[[], 
     return adapter().stat().st_mtime - begin
 
 
-def ft_run(backend: str, steps: int, runs: Path) -> float:
+def ft_run(backend: str, overrides: list[str], runs: Path) -> float:
     """Run the recipe with ft; return its seconds."""
     command = [sys.executable, "-m", "ftcore", "run", str(RECIPE), "--backend", backend, "--quiet"]
-    for override in (f"train.max_steps={steps}", "data.test=[]", "export.formats=[]"):
+    for override in (*overrides, "data.test=[]", "export.formats=[]"):
         command += ["--set", override]
     command += ["--runs", str(runs)]
     return timed(command, None, lambda: next(runs.glob(f"*/adapter/{WEIGHTS}")))
@@ -60,9 +60,9 @@ def rows_file(run: Path, folder: Path) -> Path:
 
 def training_messages(loaded: Any) -> list[list[dict[str, str]]]:
     """Return the conversations of the recipe's training rows."""
-    from ftcore.engine.inputs import read_inputs
+    from ftcore.engine.inputs import open_data
 
-    rows = read_inputs(loaded).train
+    rows = open_data(loaded).rows("train")
     return [[{"role": m.role, "content": m.content} for m in row.messages] for row in rows]
 
 
@@ -201,17 +201,17 @@ def cli_environment(folder: Path, python: Path) -> dict[str, str]:
     }
 
 
-def measure(backend: str, pairs: int, steps: int, folder: Path) -> None:
+def measure(backend: str, pairs: int, overrides: list[str], folder: Path) -> None:
     """Print each pair's ratio, the median and the spread of one backend."""
     # The first run says what the job is, and makes what later runs of both sides find made.
-    ft_run(backend, steps, folder / "first")
+    ft_run(backend, overrides, folder / "first")
     job_run = next((folder / "first").glob("*/job.json")).parent
     ratios = []
     for index in range(pairs):
         here = folder / f"pair{index}"
         here.mkdir()
         sides: dict[str, Callable[[], float]] = {
-            "ft": partial(ft_run, backend, steps, here / "runs"),
+            "ft": partial(ft_run, backend, overrides, here / "runs"),
             "cli": partial(cli_run, backend, job_run, here),
         }
         order = list(sides) if index % 2 == 0 else list(sides)[::-1]
@@ -223,7 +223,7 @@ def measure(backend: str, pairs: int, steps: int, folder: Path) -> None:
             flush=True,
         )
     print(
-        f"{backend}: {steps} steps, median ratio {statistics.median(ratios):.3f} "
+        f"{backend}: {' '.join(overrides)}, median ratio {statistics.median(ratios):.3f} "
         f"(min {min(ratios):.3f}, max {max(ratios):.3f})",
         flush=True,
     )
@@ -235,10 +235,12 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
+    overrides = [f"train.max_steps={arguments.steps}", *arguments.set]
     for backend in arguments.backends:
         with tempfile.TemporaryDirectory() as name:
-            measure(backend, arguments.pairs, arguments.steps, Path(name))
+            measure(backend, arguments.pairs, overrides, Path(name))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,17 @@ class StopAtCheckpoint(Observer):
             raise KeyboardInterrupt
 
 
-def certify(case: Case, steps: int, runs: Path) -> Certificate:
+def full_runs(recipe: str, folder: Path | None) -> list[str]:
+    """Return a finished run of the whole recipe for each backend, found anywhere in ``folder``."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("run.json")) if folder else ():
+        manifest = RunFolder(path.parent).manifest()
+        if (manifest.recipe, manifest.state) == (recipe, "finished"):
+            found[manifest.backend] = str(path.parent)
+    return list(found.values())
+
+
+def certify(case: Case, steps: int, runs: Path, stored: list[str]) -> Certificate:
     """Return the certificate of a row, its trainings taken from ``runs`` where they are stored."""
     return ftcore.parity(
         ROOT / "recipes" / f"{case.recipe}.toml",
@@ -90,6 +100,7 @@ def certify(case: Case, steps: int, runs: Path) -> Certificate:
         reference=case.reference,
         steps=steps,
         overrides=case.overrides,
+        full_runs=stored,
         runs=runs,
         out=runs / "certificates" / f"{case.name}.json",
         progress=True,
@@ -104,6 +115,9 @@ def line_of(case: Case, certificate: Certificate) -> Line:
     what = f"{WORDS[training.verdict][0]}: {training.sentence}"
     if not certificate.holds:
         what, worst = certificate.sentence, float("inf")
+    metrics = next(level for level in certificate.levels if level.name == "L4")
+    if metrics.verdict != "not_measured":
+        what += f"; {metrics.sentence}"
     return Line(case.name, sides, worst, what, case.bound)
 
 
@@ -195,12 +209,17 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "parity-table")
+    parser.add_argument(
+        "--full-runs", type=Path, help="a folder with finished runs of the whole recipes, for L4"
+    )
     arguments = parser.parse_args()
     found: dict[str, Certificate] = {}
     lines: list[Line] = []
     for case in CASES:
         if case.name in arguments.only:
-            found[case.name] = certify(case, arguments.steps, arguments.runs)
+            plain = not case.overrides
+            stored = full_runs(case.recipe, arguments.full_runs) if plain else []
+            found[case.name] = certify(case, arguments.steps, arguments.runs, stored)
             lines.append(line_of(case, found[case.name]))
             print(f"{case.name}: {found[case.name].sentence}", flush=True)
     if {"ddp", "accumulation-4"} <= found.keys():

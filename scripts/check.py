@@ -19,7 +19,7 @@ PLUGINS = ("llamafactory", "swift", "trl")
 LIGHT = {
     "ruff": ["ruff", "check", *CODE],
     "format": ["ruff", "format", "--check", *CODE],
-    "types": ["mypy", "ftcore/src", *(f"plugins/ft-{name}/src" for name in PLUGINS)],
+    "types": ["mypy", "ftcore/src", "benchmarks", *(f"plugins/ft-{name}/src" for name in PLUGINS)],
     "imports": ["lint-imports", "--no-cache"],
     "tests": ["pytest", "-q"],
 }

@@ -36,7 +36,7 @@ def pytest_configure() -> None:
 # Heavy tests that a change need not wait for: `scripts/check.py --exhaustive` runs them. One case
 # of each family stays. File -> what the name of such a test holds.
 EXHAUSTIVE = {
-    "test_method_resume.py": r"\[(?!trl-pissa)",
+    "test_method_resume.py": r"\[(?!trl-pissa|trl-4bit)",
     "test_recipes.py": r"whole",
     "test_several_processes.py": (
         r"validation.*(swift|llamafactory)|one_rank.*(swift|llama|inter)|becomes_one.*(trl|llama)"
@@ -44,7 +44,7 @@ EXHAUSTIVE = {
     "test_parity.py": r"dora|full|freeze|bf16|several_processes|own_losses|two_seeds",
     "test_resume.py": r"\[(stop|full)-",
     "test_planted.py": r"newline|system|beta2|cosine|truncated|bf16|clipped|two_diff|unknown|wrong",
-    "test_training.py": r"rslora|attention|checkpointing|adafactor|sgd|freeze",
+    "test_training.py": r"rslora|attention|checkpointing|adafactor|sgd|freeze|8bit|4bit.and",
     "test_native.py": r"-full\]",
 }
 
@@ -87,6 +87,13 @@ LLAMA = {
     "rms_norm_eps": 1e-5,
     "tie_word_embeddings": True,
     "torch_dtype": "float32",
+}
+# bitsandbytes packs layers whose sides are multiples of 32.
+WIDE = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
 }
 RECIPE = """
 name = "capitals"
@@ -140,14 +147,15 @@ def train_tokenizer(texts: list[str]) -> Tokenizer:
     return tokenizer
 
 
-def llama_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
-    """Return the tensors of the tiny Llama."""
-    hidden, inner, keys = LLAMA["hidden_size"], LLAMA["intermediate_size"], 4
+def llama_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the tensors of a tiny Llama."""
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    keys = hidden // config["num_attention_heads"] * config["num_key_value_heads"]
     shapes: dict[str, tuple[int, ...]] = {
-        "model.embed_tokens.weight": (vocabulary, hidden),
+        "model.embed_tokens.weight": (config["vocab_size"], hidden),
         "model.norm.weight": (hidden,),
     }
-    for layer in range(int(LLAMA["num_hidden_layers"])):
+    for layer in range(config["num_hidden_layers"]):
         start = f"model.layers.{layer}"
         shapes |= {
             f"{start}.input_layernorm.weight": (hidden,),
@@ -166,7 +174,17 @@ def llama_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole model folder: a 2-layer Llama with a tokenizer and ChatML."""
-    folder = tmp_path_factory.mktemp("tiny-model")
+    return write_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with layers wide enough for weights in 4 bits."""
+    return write_model(tmp_path_factory.mktemp("wide-model"), **WIDE)
+
+
+def write_model(folder: Path, **sizes: int) -> Path:
+    """Write a Llama with a tokenizer and ChatML into ``folder``; ``sizes`` replace its sizes."""
     texts = [
         f"What is the capital of {land}? user assistant {city}." for land, city in CAPITALS.items()
     ]
@@ -175,11 +193,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = {"chat_template": CHATML, "eos_token": "<|im_end|>", "pad_token": "<|im_end|>"}
     names["tokenizer_class"] = "PreTrainedTokenizerFast"
     (folder / "tokenizer_config.json").write_text(json.dumps(names), encoding="utf-8")
-    size = tokenizer.get_vocab_size()
-    (folder / "config.json").write_text(json.dumps({**LLAMA, "vocab_size": size}))
+    config: dict[str, Any] = {**LLAMA, **sizes, "vocab_size": tokenizer.get_vocab_size()}
+    (folder / "config.json").write_text(json.dumps(config))
     chance = np.random.default_rng(0)
     save_file(
-        {n: chance.standard_normal(s).astype("<f4") / 10 for n, s in llama_shapes(size).items()},
+        {n: chance.standard_normal(s).astype("<f4") / 10 for n, s in llama_shapes(config).items()},
         folder / "model.safetensors",
         metadata={"format": "pt"},
     )

@@ -134,8 +134,14 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> P
     return folder / "tiny.toml"
 
 
+def wide_enough(overrides: Sequence[str], wide_model: Path) -> tuple[str, ...]:
+    """Return the overrides with the wider model where weights are quantised."""
+    quantized = any(override.startswith("model.quantization") for override in overrides)
+    return (*overrides, f"model.id={wide_model}") if quantized else tuple(overrides)
+
+
 @pytest.fixture(scope="session")
-def cells(tiny_recipe: Path) -> Cells:
+def cells(tiny_recipe: Path, wide_model: Path) -> Cells:
     """A function that runs the tiny recipe on a backend; the same overrides run once."""
     kept: dict[tuple[str, ...], Cell] = {}
     runs = tiny_recipe.parent / "runs"
@@ -144,7 +150,7 @@ def cells(tiny_recipe: Path) -> Cells:
         key = (backend, *sorted(overrides))
         if key not in kept:
             cell = Cell()
-            loaded = load_recipe(tiny_recipe, overrides=overrides)
+            loaded = load_recipe(tiny_recipe, overrides=wide_enough(overrides, wide_model))
             prepared = prepare(loaded, load_plugins(), backend=backend, notify=cell.notice)
             cell.outcome = execute(prepared, runs=runs, observer=cell)
             kept[key] = cell
@@ -154,14 +160,14 @@ def cells(tiny_recipe: Path) -> Cells:
 
 
 @pytest.fixture
-def interrupted(tiny_recipe: Path) -> Cells:
+def interrupted(tiny_recipe: Path, wide_model: Path) -> Cells:
     """A function that runs the tiny recipe on a backend until it is struck."""
 
     def run(
         backend: str, overrides: Sequence[str], strike: Callable[[Path], None], *, after: int
     ) -> Cell:
         cell = Interrupted(after=after, strike=strike)
-        loaded = load_recipe(tiny_recipe, overrides=overrides)
+        loaded = load_recipe(tiny_recipe, overrides=wide_enough(overrides, wide_model))
         prepared = prepare(loaded, load_plugins(), backend=backend, notify=cell.notice)
         with pytest.raises((Stopped, WorkerCrashed)):
             execute(prepared, runs=tiny_recipe.parent / "runs", observer=cell)

@@ -23,6 +23,7 @@ COMMON = (
 )
 METHODS = {
     "pissa": (ENGINES, ("train.lora.init=pissa", "train.lora.rank=4")),
+    "4bit": (ENGINES, ("model.quantization=4bit",)),
     "ia3": (ENGINES, ("train.method=ia3",)),
     "adafactor": (("trl",), ("train.optimizer=adafactor", "train.min_lr_ratio=0.1")),
     "prompt": (("trl",), ("train.method=prompt_tuning",)),

@@ -25,6 +25,7 @@ PLAIN = ("data.test=[]", "export.formats=[]")
 EIGHT = ("data.limit=4", "train.max_steps=8", "data.test=[]")
 MERGED = (*EIGHT, 'export.formats=["merged"]')
 TOKENS = ("data.limit=4", "train.max_steps=8", "evaluation.before=false", "export.formats=[]")
+QUANTIZED = ("data.limit=4", "train.max_steps=8", 'export.formats=["merged"]')
 # What is trained, and how: everything here is the same to the bit on every engine.
 METHODS = {
     "lora": MERGED,
@@ -47,6 +48,9 @@ METHODS = {
     "prefix tuning": (*TOKENS, "train.method=prefix_tuning", "train.learning_rate=0.1"),
     "checkpointing": (*MERGED, "train.gradient_checkpointing=true", "train.max_grad_norm=0.1"),
     "bf16": (*MERGED, "train.precision=bf16"),
+    "4bit": (*QUANTIZED, "model.quantization=4bit"),
+    "8bit": (*QUANTIZED, "model.quantization=8bit"),
+    "4bit and bf16": (*MERGED, "model.quantization=4bit", "train.precision=bf16"),
     "full": (
         *MERGED,
         'train.method="full"',

@@ -35,7 +35,6 @@ def test_the_table_names_fields_of_the_schema():
 
 
 REFUSED = {
-    "model.quantization": "4bit",
     "export.formats": ["merged", "gguf"],
     "launch.nodes": 2,
     "launch.strategy": "fsdp",

@@ -73,6 +73,15 @@ def test_defaults_do_not_contradict_each_other():
         ({"train__lora__init": "pissa", "train__precision": "bf16"}, "train.lora.init"),
         ({"train__lora__init": "pissa", "model__dtype": "float16"}, "train.lora.init"),
         ({"train__lora__init": "pissa", "train__lora__dora": True}, "train.lora.init"),
+        (
+            {
+                "model__quantization": "4bit",
+                "train__method": "full",
+                "export__formats": ["merged"],
+            },
+            "model.quantization",
+        ),
+        ({"model__quantization": "8bit", "train__lora__dora": True}, "train.lora.dora"),
         ({"train__optimizer": "sgd", "train__beta2": 0.9}, "train.beta2"),
         ({"train__optimizer": "adafactor", "train__epsilon": 1e-6}, "train.epsilon"),
         (

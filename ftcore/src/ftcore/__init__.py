@@ -39,14 +39,13 @@ if TYPE_CHECKING:
     from ftcore.face import (
         evaluate,
         judge_report,
-        parity,
         plan,
         preview,
         resume,
         run,
-        verify_parity,
     )
     from ftcore.face_compare import compare, plan_comparison
+    from ftcore.face_parity import parity, verify_parity
     from ftcore.judging.report import JudgeReport
     from ftcore.recipe.loading import LoadedRecipe, load_recipe
     from ftcore.recipe.schema import Recipe
@@ -113,13 +112,13 @@ _HOMES = {
     "evaluate": "ftcore.face",
     "judge_report": "ftcore.face",
     "load_recipe": "ftcore.recipe.loading",
-    "parity": "ftcore.face",
+    "parity": "ftcore.face_parity",
     "plan": "ftcore.face",
     "plan_comparison": "ftcore.face_compare",
     "preview": "ftcore.face",
     "resume": "ftcore.face",
     "run": "ftcore.face",
-    "verify_parity": "ftcore.face",
+    "verify_parity": "ftcore.face_parity",
 }
 
 

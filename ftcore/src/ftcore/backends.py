@@ -42,7 +42,8 @@ class EnvironmentSpec:
 
     ``lock`` is a requirements file with hashes that leaves torch out: ``torch`` (a version, or ""
     for none) is installed first, from the source that fits the accelerator. ``imports`` are the
-    modules that the health check imports.
+    modules that the health check imports. ``extra`` are further locks, for what only some recipes
+    need; ft itself adds them.
     """
 
     name: str
@@ -51,6 +52,12 @@ class EnvironmentSpec:
     torch: str
     requires_python: str
     imports: tuple[str, ...]
+    extra: tuple[Path, ...] = ()
+
+    @property
+    def locks(self) -> tuple[Path, ...]:
+        """Every lock that is installed, the engine's first."""
+        return (self.lock, *self.extra)
 
 
 @dataclass(frozen=True, slots=True)

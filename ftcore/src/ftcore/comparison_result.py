@@ -12,9 +12,9 @@ from ftcore.comparison.pairwise import Pair, Ranking
 from ftcore.comparison.seeds import SeedMean
 from ftcore.comparison.spread import Spread
 from ftcore.display.facts import Facts, text_grid
-from ftcore.engine.compare.carry_out import DoneCell
 from ftcore.engine.compare.cells import Cell
 from ftcore.engine.compare.compare import Compared
+from ftcore.engine.compare.progress import DoneCell
 from ftcore.report.compare_data import Comparison
 from ftcore.report.compare_tables import costs_grid, metrics_grid, pairs_grid
 from ftcore.report.compare_words import notes, verdict

@@ -14,6 +14,7 @@
     ├── MachineError            5   the machine or its network is in the way
     │   ├── BuildError
     │   ├── DiskFull
+    │   ├── ClusterError
     │   └── RunLocked
     ├── BackendFailed           1   the engine refused or failed
     │   └── OutOfMemory
@@ -182,6 +183,12 @@ class DiskFull(MachineError):
     """There is too little disk space for what the run will write."""
 
     default_code = "machine.disk"
+
+
+class ClusterError(MachineError):
+    """There is no Ray cluster, or one of its nodes cannot take runs."""
+
+    default_code = "cluster"
 
 
 class RunLocked(MachineError):

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Literal
 
 from ftcore.cache import require_disk
-from ftcore.comparison.certificate import Asked, Mode
 from ftcore.display.preview import Preview
 from ftcore.display.watcher import PluginWatcher, Several
 from ftcore.engine.evaluate import evaluate as evaluate_target
@@ -28,9 +27,6 @@ from ftcore.engine.evaluators import evaluator_hook, with_evaluator
 from ftcore.engine.gates import GateRequest, open_gates
 from ftcore.engine.observer import Observer
 from ftcore.engine.opening import Changes, open_recipe, use_plugins
-from ftcore.engine.parity.check import certify
-from ftcore.engine.parity.trainings import Workplace
-from ftcore.engine.parity.verify import Verification, verify
 from ftcore.engine.plan import Plan
 from ftcore.engine.predictions import score_given
 from ftcore.engine.prepare import Prepared, prepare
@@ -44,7 +40,7 @@ from ftcore.judging.contests import find_contest
 from ftcore.judging.pairs import Baseline
 from ftcore.judging.report import JudgeReport
 from ftcore.recipe.loading import LoadedRecipe
-from ftcore.results import EvaluationResult, ParityResult, RunResult, ShownPlan
+from ftcore.results import EvaluationResult, RunResult, ShownPlan
 from ftcore.runs.listing import find_run, runs_root
 
 RecipeLike = str | PathLike[str] | LoadedRecipe
@@ -76,14 +72,14 @@ def plan(
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
     loaded = open_recipe(_path(recipe), plugins, changes)
-    gates = open_gates(loaded, _gates(require, no_worse_than, margin), _root(runs))
+    gates = open_gates(loaded, _gates(require, no_worse_than, margin), root_of(runs))
     with Several([observer_for(progress)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
     gates.require_rows(prepared.inputs.test)
     evaluator_hook(prepared.spec, evaluator, plugins.backends().values())
     prepared = with_evaluator(prepared, evaluator)
-    return ShownPlan.of(_with_disk(prepared, _root(runs)))
+    return ShownPlan.of(_with_disk(prepared, root_of(runs)))
 
 
 def preview(
@@ -144,7 +140,7 @@ def run(
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
     loaded = open_recipe(_path(recipe), plugins, changes)
-    gates = open_gates(loaded, _gates(require, no_worse_than, margin), _root(runs))
+    gates = open_gates(loaded, _gates(require, no_worse_than, margin), root_of(runs))
     with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
@@ -154,7 +150,7 @@ def run(
         watcher.planned(prepared.plan)
         outcome = execute(
             prepared,
-            runs=_root(runs),
+            runs=root_of(runs),
             observer=watcher,
             python=python,
             offline=offline,
@@ -178,7 +174,7 @@ def resume(
     Training goes on from its newest checkpoint and ends as if nothing had happened. Raises
     `ResumeError` with everything that changed since and would make another run of it.
     """
-    found = find_run(str(run), _root(runs))
+    found = find_run(str(run), root_of(runs))
     plugins = use_plugins()
     with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
         outcome = resume_run(found, plugins, observer=watcher, python=python, offline=offline)
@@ -214,7 +210,7 @@ def evaluate(
     inference answer. ``recipe`` None is the run's own. ``require``, ``no_worse_than`` and
     ``margin`` are gates, as of `run`.
     """
-    root = _root(runs)
+    root = root_of(runs)
     found = find_target(str(target), root)
     given = tuple(overrides) if limit is None else (*overrides, f"evaluation.limit={limit}")
     changes = Changes(backend, profile, found.model or model, given)
@@ -255,70 +251,6 @@ def judge_report(
     return JudgeReport.of(find_contest(run, other, runs=runs, baseline=baseline))
 
 
-def parity(
-    recipe: RecipeLike,
-    *,
-    backends: Sequence[str] = ("trl", "swift", "llamafactory"),
-    reference: bool = False,
-    steps: int = 6,
-    mode: Mode = "strict",
-    max_length: int | None = None,
-    full_runs: Sequence[str] = (),
-    out: str | PathLike[str] | None = None,
-    fresh: bool = False,
-    profile: str | None = None,
-    model: str | None = None,
-    overrides: Sequence[str] = (),
-    python: str | None = None,
-    offline: bool = False,
-    runs: str | PathLike[str] | None = None,
-    progress: Progress = "auto",
-) -> ParityResult:
-    """Train the recipe's first steps on each backend and certify whether they are the same.
-
-    ``reference`` adds the plain loop. ``mode`` "strict" pins what moves bits, "normal" takes the
-    recipe as it is and allows what two seeds of the first backend differ by. ``full_runs`` are
-    finished runs of the whole recipe, for the task metrics. The certificate is written to ``out``,
-    else below ``runs``; stored trainings are reused unless ``fresh``. See `Certificate`.
-    """
-    if isinstance(recipe, LoadedRecipe):
-        profile, overrides = profile or recipe.profile, (*recipe.overrides, *overrides)
-        recipe = recipe.path
-    asked = Asked(
-        recipe=str(Path(recipe).absolute()),
-        profile=profile,
-        model=model,
-        overrides=tuple(overrides),
-        backends=tuple(backends),
-        reference=reference,
-        mode=mode,
-        steps=steps,
-        max_length=max_length,
-        runs=tuple(full_runs),
-    )
-    root = _root(runs)
-    with Several([observer_for(progress)]) as watcher:
-        place = Workplace(root, watcher, python=python, offline=offline, fresh=fresh)
-        certificate = certify(asked, place)
-    path = Path(out) if out is not None else root / f"{Path(recipe).stem}.parity.json"
-    certificate.save(path)
-    return ParityResult(certificate, path)
-
-
-def verify_parity(
-    certificate: str | PathLike[str],
-    *,
-    python: str | None = None,
-    offline: bool = False,
-    runs: str | PathLike[str] | None = None,
-    progress: Progress = "auto",
-) -> Verification:
-    """Do a certificate's trainings again and hold them against what it says."""
-    with Several([observer_for(progress)]) as watcher:
-        place = Workplace(_root(runs), watcher, python=python, offline=offline)
-        return verify(Path(certificate), place)
-
-
 def _with_disk(prepared: Prepared, runs: Path) -> Plan:
     """Return the plan with too little disk space among the limits of this machine."""
     try:
@@ -338,7 +270,8 @@ def _gates(
     return GateRequest(tuple(require), run, margin)
 
 
-def _root(runs: str | PathLike[str] | None) -> Path:
+def root_of(runs: str | PathLike[str] | None) -> Path:
+    """Return the folder of runs that is meant."""
     return runs_root(None if runs is None else str(runs))
 
 

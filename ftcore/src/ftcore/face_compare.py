@@ -10,11 +10,11 @@ from ftcore.comparison_result import ComparisonPlan, ComparisonResult
 from ftcore.display.watcher import Several
 from ftcore.engine.compare import compare as comparing
 from ftcore.engine.compare.choices import Asked
+from ftcore.engine.compare.progress import Executor
 from ftcore.engine.parity.trainings import Workplace
 from ftcore.errors import InputError
-from ftcore.face import Progress, RecipeLike, observer_for
+from ftcore.face import Progress, RecipeLike, observer_for, root_of
 from ftcore.recipe.loading import LoadedRecipe
-from ftcore.runs.listing import runs_root
 
 
 def compare(
@@ -28,6 +28,7 @@ def compare(
     parity: bool = True,
     price_per_hour: float | None = None,
     fresh: bool = False,
+    executor: Executor = "local",
     out: str | PathLike[str] | None = None,
     python: str | None = None,
     offline: bool = False,
@@ -39,15 +40,17 @@ def compare(
     ``targets`` are one or more recipes, or two or more runs. Of recipes, every variant (the
     product of ``backends``, ``profiles``, ``models`` and ``vary``, texts such as
     ``"train.lora.rank=4,8"``) is run with every seed (so many from the recipe's own on, or those
-    given), one after the other; a finished run of the same recipe, rows, seed and code below
-    ``runs`` is reused unless ``fresh``. A run that fails is in ``failed`` and the others go on.
+    given), one after the other, or with ``executor="ray"`` on the nodes of a Ray cluster; a
+    finished run of the same recipe, rows, seed and code below ``runs`` is reused unless ``fresh``.
+    A run that fails is in ``failed`` and the others go on.
     ``parity`` also certifies whether the backends train the same. The report is written to
     ``out``, else below ``runs``.
     """
-    root = _root(runs)
+    root = root_of(runs)
     place = None if out is None else Path(out)
     if not _are_recipes(targets):
-        _refuse_for_runs(backends, seeds, vary, profiles, models, overrides)
+        elsewhere = () if executor == "local" else executor
+        _refuse_for_runs(backends, seeds, vary, profiles, models, overrides, fresh, elsewhere)
         names = [str(target) for target in targets]
         done = comparing.compare_runs(names, root, place, price=price_per_hour)
         return ComparisonResult.of(done)
@@ -56,7 +59,7 @@ def compare(
     )
     with Several([observer_for(progress)]) as watcher:
         workplace = Workplace(root, watcher, python=python, offline=offline, fresh=fresh)
-        return ComparisonResult.of(comparing.compare_recipes(asked, workplace, place))
+        return ComparisonResult.of(comparing.compare_recipes(asked, workplace, place, executor))
 
 
 def plan_comparison(
@@ -75,7 +78,7 @@ def plan_comparison(
     asked = _comparison(recipes, backends, seeds, vary, profiles, models, overrides, True, None)
     with Several([observer_for(progress)]) as watcher:
         return ComparisonPlan(
-            comparing.plan(asked, Workplace(_root(runs), watcher, offline=offline))
+            comparing.plan(asked, Workplace(root_of(runs), watcher, offline=offline))
         )
 
 
@@ -126,13 +129,9 @@ def _are_recipes(targets: Sequence[RecipeLike]) -> bool:
 
 
 def _refuse_for_runs(*given: object) -> None:
-    if any(value not in ((), [], 1) for value in given):
+    if any(value not in ((), [], 1, False) for value in given):
         raise InputError(
-            "runs are compared as they are: nothing can be varied",
+            "runs are compared as they are: nothing can be varied or run anew",
             hint="give the recipe in place of the runs",
             code="compare.runs",
         )
-
-
-def _root(runs: str | PathLike[str] | None) -> Path:
-    return runs_root(None if runs is None else str(runs))

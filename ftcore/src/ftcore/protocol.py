@@ -64,6 +64,7 @@ class ModelRef:
     dtype: Literal["float32", "bfloat16", "float16"]
     attention: str
     trust_remote_code: bool
+    quantization: Literal["none", "8bit", "4bit"] = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ftcore.backends import EXACT, Capability
 
-NO_QUANTIZED = Capability("not_yet", "quantised base weights")
+QUANTIZED = Capability("exact", "LoRA on weights that bitsandbytes holds", devices=("cpu", "cuda"))
 NO_VIRTUAL_TOKENS = Capability(
     "unsupported", "the engine makes none, and PEFT does not train those that it loads"
 )
@@ -29,7 +29,8 @@ ON_CUDA = Capability("exact", "float16 arithmetic needs a GPU", devices=("cuda",
 TRANSFORMERS_TRAINER: Mapping[str, Capability] = {
     "model.dtype": EXACT,
     "model.dtype=float16": ON_CUDA,
-    "model.quantization": NO_QUANTIZED,
+    "model.quantization": QUANTIZED,
+    "model.quantization=none": EXACT,
     "model.attention": EXACT,
     "model.trust_remote_code": EXACT,
     "train.method": Capability("unsupported", "no such method"),

@@ -39,6 +39,13 @@ from ftcore.cli import options
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the report is written.  [default: comparisons/NAME below the runs]",
 )
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where runs are done: here, or on the nodes of a Ray cluster ($RAY_ADDRESS).",
+)
 @click.option("--dry-run", is_flag=True, help="Show which runs are there and which are missing.")
 @options.python_option
 @options.offline_option
@@ -59,6 +66,7 @@ def command(
     price_per_hour: float | None,
     fresh: bool,
     out: Path | None,
+    executor: str,
     dry_run: bool,
     python: str | None,
     offline: bool,
@@ -92,8 +100,9 @@ def command(
     if dry_run:
         show_plan(targets, {**given, **where}, watcher, as_json=as_json)
         return
-    more = {"parity": not no_parity, "price_per_hour": price_per_hour, "fresh": fresh, "out": out}
-    given = {**given, **where, **more, "python": python}
+    given |= {**where, "python": python, "executor": executor}
+    given |= {"parity": not no_parity, "price_per_hour": price_per_hour}
+    given |= {"fresh": fresh, "out": out}
     compare_and_show(ctx, targets, given, watcher, as_json=as_json)
 
 

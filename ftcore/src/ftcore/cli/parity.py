@@ -81,11 +81,11 @@ def command(
     are reused, so that an interrupted check goes on where it was. Exit code 7 when parity does not
     hold.
     """
-    from ftcore import face
+    from ftcore import face_parity
     from ftcore.cli import output
     from ftcore.cli.parity_output import show_certificate
 
-    result = face.parity(
+    result = face_parity.parity(
         recipe,
         backends=[name.strip() for name in backends.split(",") if name.strip()],
         reference=reference,

@@ -32,11 +32,11 @@ def command(
     confirmed where recipe, model and rows are what they were and no level comes out worse. Exit
     code 7 when it is not, or when parity does not hold.
     """
-    from ftcore import face
+    from ftcore import face_parity
     from ftcore.cli import output
     from ftcore.cli.parity_output import show_verification
 
-    result = face.verify_parity(
+    result = face_parity.verify_parity(
         certificate,
         python=python,
         offline=offline,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftcore.data.cleaning import StepCount
@@ -39,7 +39,7 @@ def _inputs(plan: Plan) -> Iterator[Item]:
     yield "task", f"{plan.task}{about}"
     model = plan.model
     size = millions(int(model["parameters"]))
-    yield "model", f"{model['id']}: {model['architecture']}, {size} parameters, {model['dtype']}"
+    yield "model", f"{model['id']}: {model['architecture']}, {size} parameters, {_held(model)}"
     note = f" ({model['note']})" if model.get("note") else ""
     yield "model from", f"{model['source']}{note}"
     rows = plan.rows
@@ -173,6 +173,14 @@ def _after(plan: Plan) -> Iterator[Item]:
         f"about {duration(estimate.train_seconds)} of training ({estimate.basis}); starting the "
         "engine and evaluating come on top",
     )
+
+
+def _held(model: Mapping[str, Any]) -> str:
+    """Return how the frozen weights are held."""
+    quantization = model.get("quantization", "none")
+    if quantization == "none":
+        return str(model["dtype"])
+    return f"linear layers in {quantization}, the rest {model['dtype']}"
 
 
 def millions(number: int) -> str:

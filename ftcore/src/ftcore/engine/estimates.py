@@ -11,6 +11,8 @@ from ftcore.models.inspect import ModelFacts
 from ftcore.protocol import TrainSettings, write_json
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+# Values and their scales: a byte in 64, itself quantised, for NF4; a float a row for LLM.int8().
+QUANTIZED_BYTES = {"8bit": 1.01, "4bit": 0.52}
 # Interpreter, torch and the engine's imports, resident, as seen on Linux.
 PROCESS_MIB = 700.0
 # Effective multiply-add rates where this machine has not trained before (FLOP/s); deliberately low.
@@ -32,6 +34,7 @@ def estimate(
     settings: TrainSettings,
     *,
     dtype: str,
+    quantization: str = "none",
     device: str,
     longest: int,
     train_tokens: int,
@@ -49,13 +52,20 @@ def estimate(
     else:
         rate = ASSUMED_FLOPS[device] / (6 * facts.parameters)
         basis = f"6 x parameters FLOP a token at an assumed {ASSUMED_FLOPS[device]:.1e} FLOP/s"
-    memory = memory_mib(facts, settings, dtype=dtype, longest=longest)
+    memory = memory_mib(facts, settings, dtype=dtype, quantization=quantization, longest=longest)
     return Estimate(memory, train_tokens / rate, basis)
 
 
-def memory_mib(facts: ModelFacts, settings: TrainSettings, *, dtype: str, longest: int) -> float:
+def memory_mib(
+    facts: ModelFacts,
+    settings: TrainSettings,
+    *,
+    dtype: str,
+    quantization: str = "none",
+    longest: int,
+) -> float:
     """Estimate peak memory in MiB: weights, adapter with AdamW state, activations, logits."""
-    weights = facts.parameters * BYTES[dtype]
+    weights = weight_bytes(facts, dtype, quantization)
     trained = settings.trainable_parameters * 16  # weight, gradient, two moments in float32
     positions = settings.batch_size * longest
     per_position = facts.hidden_size * (2 if settings.gradient_checkpointing else 34)
@@ -63,6 +73,14 @@ def memory_mib(facts: ModelFacts, settings: TrainSettings, *, dtype: str, longes
     activations = positions * per_position * facts.layers * size
     logits = positions * facts.vocab_size * (size + 8)  # logits, their float32 copy and gradient
     return PROCESS_MIB + (weights + trained + activations + logits) / 2**20
+
+
+def weight_bytes(facts: ModelFacts, dtype: str, quantization: str) -> float:
+    """Return what the frozen weights take in memory; only layers inside the decoder shrink."""
+    if quantization == "none":
+        return facts.parameters * BYTES[dtype]
+    packed = sum(rows * columns for rows, columns in facts.linear_modules().values())
+    return (facts.parameters - packed) * BYTES[dtype] + packed * QUANTIZED_BYTES[quantization]
 
 
 def read_rates(cache: Path) -> dict[str, float]:

@@ -20,7 +20,7 @@ from ftcore.engine.gates import Gates
 from ftcore.engine.inputs import open_data, read_test
 from ftcore.engine.observer import Observer
 from ftcore.engine.place import place
-from ftcore.engine.prepare import find_model, render_options
+from ftcore.engine.prepare import backend_for, find_model, render_options
 from ftcore.engine.prompts import write_requests
 from ftcore.engine.result_check import check_predictions
 from ftcore.engine.run import SPARE_BYTES, recorded_end
@@ -81,7 +81,7 @@ def evaluate(
     over, unless ``fresh``. Gates are in the result, whether they hold or not.
     """
     observer.phase("prepare")
-    spec = plugins.backend(loaded.recipe.default_backend)
+    spec = backend_for(loaded.recipe, plugins)
     device = _device(loaded, spec, plugins)
     gates = gates or Gates(loaded)
     rows = _rows(loaded, gates)

@@ -156,4 +156,7 @@ def planned_fields(settings: TrainSettings, model: ModelRef) -> dict[str, Any]:
     if settings.virtual_tokens is not None:
         names |= {"train.prompt.virtual_tokens": "virtual_tokens"}
     training = {field: attrgetter(name)(settings) for field, name in names.items()}
-    return training | {field: getattr(model, name) for field, name in PLANNED_MODEL.items()}
+    held = PLANNED_MODEL
+    if model.quantization != "none":
+        held = held | {"model.quantization": "quantization"}
+    return training | {field: getattr(model, name) for field, name in held.items()}

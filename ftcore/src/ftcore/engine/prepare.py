@@ -20,12 +20,14 @@ from ftcore.engine.make_stream import make_stream, require_askable
 from ftcore.engine.plan import Plan
 from ftcore.engine.settings import frozen_dtype, train_settings
 from ftcore.environments.accelerator import detect_accelerator
+from ftcore.environments.extras import with_quantization
 from ftcore.evaluation.metric import get_metric
 from ftcore.models.inspect import ModelFacts, inspect_model
 from ftcore.models.resolve import ResolvedModel, resolve_model
 from ftcore.plugins import Plugins
 from ftcore.protocol import TrainSettings
 from ftcore.recipe.loading import LoadedRecipe
+from ftcore.recipe.schema import Recipe
 from ftcore.rendering.options import RenderOptions
 from ftcore.rendering.order import Order, plan_order
 from ftcore.rendering.renderer import Renderer
@@ -75,7 +77,7 @@ def prepare(
 ) -> Prepared:
     """Resolve, read, render and plan; raises the `FtError` that says what cannot work."""
     recipe = loaded.recipe
-    spec = plugins.backend(backend or recipe.default_backend)
+    spec = backend_for(recipe, plugins, backend)
     device = detect_accelerator(recipe.launch.device).kind
     others = [other for other in plugins.backends().values() if other.name != spec.name]
     notes = check_capabilities(loaded, spec, others, device)
@@ -100,6 +102,12 @@ def prepare(
     plan = make_plan(*parts, notes=notes, rate_key=rate_key)
     plan = replace(plan, engine_options=extra, other_options=unused, processes=processes)
     return Prepared(*parts, plan, rate_key)
+
+
+def backend_for(recipe: Recipe, plugins: Plugins, name: str | None = None) -> BackendSpec:
+    """Return the backend ``name``, else the recipe's, with what the recipe needs besides."""
+    spec = plugins.backend(name or recipe.default_backend)
+    return with_quantization(spec) if recipe.model.quantization != "none" else spec
 
 
 def find_model(
@@ -183,7 +191,7 @@ def make_plan(
         description=recipe.description,
         profile=loaded.profile,
         backend=spec.name,
-        model=model_facts(model, facts, frozen_dtype(recipe)),
+        model=model_facts(model, facts, recipe),
         device=device,
         rows={
             "train": len(lengths),
@@ -210,6 +218,7 @@ def make_plan(
             facts,
             settings,
             dtype=frozen_dtype(recipe),
+            quantization=recipe.model.quantization,
             device=device,
             longest=int(lengths.max()),
             train_tokens=padded_tokens(order, lengths, settings.padding_multiple),
@@ -222,7 +231,7 @@ def make_plan(
     )
 
 
-def model_facts(model: ResolvedModel, facts: ModelFacts, dtype: str) -> dict[str, object]:
+def model_facts(model: ResolvedModel, facts: ModelFacts, recipe: Recipe) -> dict[str, object]:
     """Return what the plan says of the model."""
     return {
         "id": model.id,
@@ -232,5 +241,6 @@ def model_facts(model: ResolvedModel, facts: ModelFacts, dtype: str) -> dict[str
         "note": model.note,
         "architecture": facts.architecture,
         "parameters": facts.parameters,
-        "dtype": dtype,
+        "dtype": frozen_dtype(recipe),
+        "quantization": recipe.model.quantization,
     }

@@ -35,6 +35,7 @@ def model_ref(recipe: Recipe, folder: str) -> ModelRef:
         dtype=frozen_dtype(recipe),  # type: ignore[arg-type]
         attention=recipe.model.attention,
         trust_remote_code=recipe.model.trust_remote_code,
+        quantization=recipe.model.quantization,
     )
 
 

@@ -36,7 +36,9 @@ def adopt(
             code="environment.adopted",
         )
     short = ".".join(health.python.split(".")[:2])
-    wanted = pinned_versions(spec.lock, short)
+    wanted: dict[str, str] = {}
+    for lock in spec.locks:
+        wanted |= pinned_versions(lock, short)
     if spec.torch:
         wanted["torch"] = spec.torch
     warnings = tuple(

@@ -176,8 +176,9 @@ def _install(plan: Plan, installer: Installer, notify: Notify) -> None:
     target = ["--python", str(interpreter(folder)), *common]
     target += ["--no-index"] if plan.settings.no_index else []
     notify(f"environment {plan.spec.name}: installing {len(plan.parts.pins)} locked packages")
-    lock = ["--no-deps", "--require-hashes", "--no-build", "-r", str(plan.spec.lock)]
-    _run(plan, installer, log, ["pip", "install", *target, *lock])
+    for lock in plan.spec.locks:
+        exactly = ["--no-deps", "--require-hashes", "--no-build", "-r", str(lock)]
+        _run(plan, installer, log, ["pip", "install", *target, *exactly])
     if plan.torch.requirement:
         notify(
             f"environment {plan.spec.name}: installing {plan.torch.requirement} "

@@ -55,11 +55,12 @@ def key_parts(
     spec: EnvironmentSpec, *, python: str, accelerator: str, torch_source: str
 ) -> KeyParts:
     """Return the key's parts for a spec on this machine. Raises PluginError for a bad lock."""
-    pins = pinned_versions(spec.lock, python)
+    pins = {name: pin for lock in spec.locks for name, pin in pinned_versions(lock, python).items()}
+    text = b"".join(lock.read_bytes() for lock in spec.locks)
     return KeyParts(
         backend=spec.name,
         plugin_version=spec.version,
-        lock=hashlib.sha256(spec.lock.read_bytes()).hexdigest(),
+        lock=hashlib.sha256(text).hexdigest(),
         python=python,
         platform=f"{sys.platform}-{platform.machine()}",
         accelerator=accelerator,

@@ -31,9 +31,6 @@ UNSET = (None,)
 EMPTY: tuple[Any, ...] = ()
 
 NOT_YET: dict[str, NotYet] = {
-    "model.quantization": NotYet(
-        "quantised base weights", ("none",), 'set quantization = "none" and a smaller model'
-    ),
     "export.formats": NotYet(
         "this export format", ("adapter", "merged"), "export merged weights and convert those"
     ),

@@ -123,6 +123,19 @@ def _pissa(recipe: Recipe) -> Iterator[Problem]:
         yield _problem(field, message, 'set model.dtype = "float32"')
 
 
+def _quantized(recipe: Recipe) -> Iterator[Problem]:
+    train, field = recipe.train, "model.quantization"
+    if recipe.model.quantization == "none":
+        return
+    if train.method != "lora":
+        message = f'quantised weights take an adapter of LoRA, not method = "{train.method}"'
+        yield _problem(field, message, 'set method = "lora", or quantization = "none"')
+    elif train.lora.init == "pissa" or train.lora.dora:
+        name = "dora" if train.lora.dora else "init"
+        message = "is computed from weights that are not quantised"
+        yield _problem(f"train.lora.{name}", message, 'take it out, or quantization = "none"')
+
+
 def _optimizer(recipe: Recipe) -> Iterator[Problem]:
     train = recipe.train
     if train.optimizer != "adamw":
@@ -285,6 +298,7 @@ RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     _checkpoints,
     _lora,
     _pissa,
+    _quantized,
     _optimizer,
     _virtual,
     _in_place,

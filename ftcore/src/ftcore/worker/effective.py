@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ftcore.protocol import TrainSettings
+from ftcore.worker.quantized import quantization_used
 
 # The recipe's names of schedules, and transformers'; of those that end above zero too.
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
@@ -120,11 +121,18 @@ def model_fields(network: Any) -> dict[str, Any]:
     """Return, by recipe field, how the model's weights are held (an adapter's are float32)."""
     base = base_model(network)
     adapted = has_adapter(network)
-    held = {text(p.dtype) for p in base.parameters() if not (adapted and p.requires_grad)}
+    frozen = [p for p in base.parameters() if not (adapted and p.requires_grad)]
+    held = {text(p.dtype) for p in frozen if p.is_floating_point() and not is_packed(p)}
     return {
+        "model.quantization": quantization_used(base),
         "model.dtype": ", ".join(sorted(name.removeprefix("torch.") for name in held)),
         "model.attention": getattr(base.config, "_attn_implementation", None),
     }
+
+
+def is_packed(parameter: Any) -> bool:
+    """Whether a parameter holds quantised values, in whatever type they are packed."""
+    return type(parameter).__name__ in ("Params4bit", "Int8Params")
 
 
 def has_adapter(network: Any) -> bool:

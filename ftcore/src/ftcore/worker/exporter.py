@@ -75,7 +75,7 @@ class PeftExporter(Exporter):
     def _reloaded_answers(
         self, target: Path, requests: list[Request], decoding: Decoding
     ) -> dict[str, tuple[int, ...]]:
-        model = replace(self.job.model, folder=str(target))
+        model = replace(self.job.model, folder=str(target), quantization="none")
         network = load_for_generation(model, None, self.job.device, dtype="float32")
         return _answers(network, requests, decoding)
 

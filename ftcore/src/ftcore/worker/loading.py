@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from ftcore.protocol import ModelRef
+from ftcore.worker.quantized import dequantized, quantized_loading
 
 
-def load_base(model: ModelRef, *, dtype: str | None = None) -> Any:
-    """Load the base model on the CPU, in ``dtype`` or as the job says."""
+def load_base(model: ModelRef, *, device: str = "cpu", dtype: str | None = None) -> Any:
+    """Load the base model in ``dtype`` or as the job says.
+
+    It is on the CPU; quantised, on ``device`` ("cpu", "cuda", "mps").
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
+    held = dtype or model.dtype
     return AutoModelForCausalLM.from_pretrained(
         model.folder,
-        dtype=getattr(torch, dtype or model.dtype),
+        dtype=getattr(torch, held),
         attn_implementation=model.attention,
         trust_remote_code=model.trust_remote_code,
+        **quantized_loading(model, held, device),
     )
 
 
@@ -43,19 +49,36 @@ def load_for_generation(
     """Load the base model, with its adapter if any, in evaluation mode on ``device``.
 
     ``device`` is torch's name ("auto" was resolved before). A folder with ``config.json`` in the
-    place of an adapter is a whole model.
+    place of an adapter is a whole model. Asked for a ``dtype``, a quantised base comes as ordinary
+    weights of the quantised values.
     """
     model, adapter = without_adapter(model, adapter)
-    network = load_base(model, dtype=dtype)
+    network = load_base(model, device=device, dtype=dtype)
+    quantized = model.quantization != "none"
+    if quantized and dtype is not None:
+        network, quantized = dequantized(network), False
     if adapter is not None:
-        from peft import PeftModel
-
-        # The adapter computes in the model's own type, as it did under autocast in training.
-        network = PeftModel.from_pretrained(network, adapter, autocast_adapter_dtype=False)
-        network = network.to(network.get_base_model().dtype)
+        network = _with_adapter(network, adapter)
+    if quantized:
+        return network.eval()
     # No gradient is taken here; but for weights that need none torch's bfloat16 linear layers on a
     # CPU take another path, which held 1.7 GB for the head of a 135M model.
     return network.requires_grad_(True).to(device).eval()
+
+
+def _with_adapter(network: Any, adapter: str) -> Any:
+    """Return the model with an adapter that computes in the model's own type.
+
+    So it did under autocast in training. Quantised weights are not cast.
+    """
+    from peft import PeftModel
+
+    dtype = network.dtype
+    adapted = PeftModel.from_pretrained(network, adapter, autocast_adapter_dtype=False)
+    for parameter in adapted.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+    return adapted
 
 
 def load_tokenizer(folder: str) -> Any:

@@ -83,7 +83,7 @@ class PlainTrainer(Trainer):
 
     def network(self, stage: Stage) -> Any:
         """Return the model with what is trained in it, in training mode."""
-        network = load_base(self.job.model)
+        network = load_base(self.job.model, device=self.job.device)
         if stage.adapter is None:
             train_in_place(network, self.job.settings.trained)
         else:

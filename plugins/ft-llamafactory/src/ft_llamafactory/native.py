@@ -88,6 +88,7 @@ class LlamaFactoryNativeEvaluator(Evaluator):
             "disable_tqdm": True,
             "remove_unused_columns": False,
             "seed": self.job.settings.seed,
+            **worker.quantization(model),
         }
         return {key: value for key, value in arguments.items() if value is not None}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ftcore.backends import Trainer, TrainOutcome
-from ftcore.protocol import Stage, TrainSettings
+from ftcore.protocol import ModelRef, Stage, TrainSettings
 from ftcore.worker.effective import base_model
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
@@ -20,6 +20,7 @@ from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_cal
 from ftcore.worker.model_view import model_view
 from ftcore.worker.options import with_options
 from ftcore.worker.pissa import take_out
+from ftcore.worker.quantized import DOUBLE, KIND
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
 from ftcore.worker.stream_batches import StreamBatches
@@ -93,6 +94,18 @@ class ObservedTrainer(StreamBatches, TokenValidation, CustomSeq2SeqTrainer):  # 
             super().save_model(output_dir, _internal_call=True)
 
 
+def quantization(model: ModelRef) -> dict[str, Any]:
+    """Return LLaMA-Factory's arguments for how the frozen weights are held."""
+    if model.quantization == "none":
+        return {}
+    return {
+        "quantization_method": "bnb",
+        "quantization_bit": int(model.quantization.removesuffix("bit")),
+        "quantization_type": KIND,
+        "double_quantization": DOUBLE,
+    }
+
+
 class LlamaFactoryTrainer(Trainer):
     """Trains an adapter with LLaMA-Factory's supervised fine-tuning workflow."""
 
@@ -138,6 +151,7 @@ class LlamaFactoryTrainer(Trainer):
             use_reentrant_gc=reentrant,
             resume_from_checkpoint=self.job.resume_from,
             loraplus_lr_ratio=settings.lora.plus_ratio,
+            **quantization(model),
         )
         given = with_options(arguments, self.job.engine_options)
         return {key: value for key, value in given.items() if value is not None}

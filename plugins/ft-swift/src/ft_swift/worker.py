@@ -20,13 +20,14 @@ from transformers.loss.loss_utils import ForCausalLMLoss
 
 from ft_swift.model_type import model_type
 from ftcore.backends import Trainer, TrainOutcome
-from ftcore.protocol import Stage, TrainSettings
+from ftcore.protocol import ModelRef, Stage, TrainSettings
 from ftcore.worker.exporter import PeftExporter
 from ftcore.worker.generator import SharedEvaluator
 from ftcore.worker.hf_trainer import EventCallback, common_arguments, common_callbacks, outcome
 from ftcore.worker.model_view import model_view
 from ftcore.worker.options import with_options
 from ftcore.worker.pissa import take_out
+from ftcore.worker.quantized import DOUBLE, KIND
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
 from ftcore.worker.stream_batches import StreamBatches
@@ -121,6 +122,19 @@ class StreamPipeline(SwiftSft):  # type: ignore[misc]
         return model
 
 
+def quantization(model: ModelRef) -> dict[str, Any]:
+    """Return ms-swift's arguments for how the frozen weights are held."""
+    if model.quantization == "none":
+        return {}
+    return {
+        "quant_method": "bnb",
+        "quant_bits": int(model.quantization.removesuffix("bit")),
+        "bnb_4bit_quant_type": KIND,
+        "bnb_4bit_use_double_quant": DOUBLE,
+        "bnb_4bit_compute_dtype": model.dtype,
+    }
+
+
 class SwiftTrainer(Trainer):
     """Trains an adapter with ms-swift's supervised fine-tuning pipeline."""
 
@@ -176,6 +190,7 @@ class SwiftTrainer(Trainer):
             resume_from_checkpoint=self.job.resume_from,
             loss_type=LOSS if settings.loss == "standard" else None,
             lorap_lr_ratio=settings.lora.plus_ratio,
+            **quantization(model),
         )
         return with_options(arguments, self.job.engine_options)
 

@@ -42,7 +42,12 @@ class CanonicalSFTTrainer(StreamBatches, TokenValidation, SFTTrainer):  # type: 
 
     def __init__(self, *, settings: TrainSettings, stream: WorkerStream, **kwargs: Any) -> None:
         self.ft_settings, self.ft_stream = settings, stream
+        trained = {n: p.data for n, p in kwargs["model"].named_parameters() if p.requires_grad}
         super().__init__(**kwargs)
+        # `SFTTrainer` rounds an adapter to bfloat16 where the base is quantised.
+        for name, parameter in self.model.named_parameters():
+            if name in trained:
+                parameter.data = trained[name]
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the common causal-LM loss, or TRL's fused one where the recipe says "engine"."""
@@ -95,7 +100,7 @@ class TrlTrainer(FtTrainer):
         return outcome(trainer, events, stage, self.job.settings)
 
     def _network(self, stage: Stage) -> Any:
-        network = load_base(self.job.model)
+        network = load_base(self.job.model, device=self.job.device)
         if stage.adapter is None:
             return train_in_place(network, self.job.settings.trained)
         if self.job.settings.virtual_tokens is not None:

@@ -46,6 +46,16 @@ class Cell:
         """The variant and the seed."""
         return f"{self.choice.name}, seed {self.seed}"
 
+    @property
+    def backend(self) -> str:
+        """The backend that trains it."""
+        return self.loaded.recipe.default_backend
+
+    @property
+    def processes(self) -> int:
+        """How many processes train it."""
+        return self.loaded.recipe.launch.processes
+
 
 def plan_cells(
     asked: Asked, plugins: Plugins, runs: Path, observer: Observer, *, offline: bool
@@ -59,7 +69,7 @@ def plan_cells(
     cells = []
     for choice in choices(asked):
         for seed in seeds_of(asked, choice, plugins):
-            cells.append(_plan(choice, seed, plugins, stored, observer, offline))
+            cells.append(plan_cell(choice, seed, plugins, stored, observer, offline=offline))
     ranks: dict[str, int] = {}
     places = []
     for cell in cells:
@@ -83,14 +93,16 @@ def with_seed(choice: Choice, seed: int, plugins: Plugins) -> LoadedRecipe:
     return open_recipe(choice.recipe, plugins, replace(choice.changes, seed=seed))
 
 
-def _plan(
+def plan_cell(
     choice: Choice,
     seed: int,
     plugins: Plugins,
     stored: StoredRuns,
     observer: Observer,
+    *,
     offline: bool,
 ) -> Cell:
+    """Return one variant with a seed, with the stored runs that are the same."""
     loaded = with_seed(choice, seed, plugins)
     try:
         prepared = prepare(loaded, plugins, offline=offline, notify=observer.notice)

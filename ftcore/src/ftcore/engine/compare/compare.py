@@ -10,9 +10,11 @@ from pathlib import Path
 
 from ftcore.comparison.certificate import Asked as ParityAsked
 from ftcore.comparison.certificate import Certificate
-from ftcore.engine.compare.carry_out import DoneCell, carry_out, failures
+from ftcore.engine.compare.carry_out import carry_out
 from ftcore.engine.compare.cells import Cell, plan_cells, require_rows
 from ftcore.engine.compare.choices import NO_PROFILE, Asked, parse_vary, what_varies
+from ftcore.engine.compare.progress import DoneCell, Executor, failures
+from ftcore.engine.compare.ray_cluster import carry_out_on_ray
 from ftcore.engine.compare.stored import group
 from ftcore.engine.opening import use_plugins
 from ftcore.engine.parity.check import certify
@@ -49,14 +51,20 @@ def plan(asked: Asked, workplace: Workplace) -> list[Cell]:
     return cells
 
 
-def compare_recipes(asked: Asked, workplace: Workplace, out: Path | None = None) -> Compared:
+def compare_recipes(
+    asked: Asked, workplace: Workplace, out: Path | None = None, executor: Executor = "local"
+) -> Compared:
     """Do the runs that are missing, compare all, and write the report.
 
-    A run that fails is noted and the others go on; raises `InputError` where none finishes.
+    ``executor`` says where: here one after the other, or on a Ray cluster. A run that fails is
+    noted and the others go on; raises `InputError` where none finishes.
     """
     cells = plan(asked, workplace)
     folder = out or workplace.runs / FOLDER / f"{_title(cells)}-{_digest(asked)}"
-    done = carry_out(cells, use_plugins(), workplace, folder)
+    if executor == "ray":
+        done = carry_out_on_ray(cells, workplace, folder)
+    else:
+        done = carry_out(cells, use_plugins(), workplace, folder)
     certificate: Certificate | None = None
     notes: list[str] = []
     if asked.parity and len(set(asked.backends)) > 1:
@@ -146,7 +154,7 @@ def _one_each(cells: Sequence[Cell], done: Sequence[DoneCell]) -> tuple[str, ...
     found: dict[str, str] = {}
     for cell, ended in zip(cells, done, strict=True):
         if ended.state != "failed" and ended.run is not None:
-            found.setdefault(cell.loaded.recipe.default_backend, ended.run)
+            found.setdefault(cell.backend, ended.run)
     return tuple(found.values())
 
 

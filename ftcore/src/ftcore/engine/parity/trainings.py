@@ -152,8 +152,9 @@ def content(switches: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def lock_hash(prepared: Prepared) -> str:
-    """Return the SHA-256 (hex) of the backend's lock."""
-    return hashlib.sha256(prepared.spec.environment.lock.read_bytes()).hexdigest()
+    """Return the SHA-256 (hex) of the locks of the backend's environment."""
+    locks = prepared.spec.environment.locks
+    return hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
 
 
 def stored_lock(record: TrainingRecord) -> str:
