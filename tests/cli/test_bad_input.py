@@ -171,7 +171,7 @@ def test_unknown_profile(refused, toy):
         ("train.epoch=2", "unknown key"),
         ("train.epochs=many", "expected a number above 0"),
         ("train.packing=true", "toy does not support train.packing"),
-        ("model.quantization=4bit", "ft does not do this yet: quantised base weights"),
+        ("model.quantization=4bit", "toy does not support model.quantization"),
         ("backend.toy.speed=2", "toy takes no options beyond the fields of the recipe"),
         ("backend.tyo.speed=2", "did you mean [backend.toy]?"),
         ("train.lora.dora=true", "toy does not support train.lora.dora"),

@@ -1,4 +1,4 @@
-"""Engines that are installed beside ft, in versions that exclude each other, are in nobody's way."""
+"""Engines installed beside ft, in versions that exclude each other, are in nobody's way."""
 
 from __future__ import annotations
 

@@ -263,8 +263,8 @@ def test_a_profile_that_contradicts_the_base_is_found_unchosen(write):
 
 
 def test_a_field_still_to_come_matters_in_the_chosen_profile_only(write):
-    text = BASE + '[profiles.course.launch]\nnodes = 2\n'
-    assert load_recipe(write(text)).recipe.launch.nodes == 1
+    text = BASE + '[profiles.course.track]\ntrackers = ["swanlab"]\n'
+    assert load_recipe(write(text)).recipe.track.trackers == []
     problem = only(write(text), profile="course")
     assert problem.code == "recipe.not-yet"
     assert problem.line == 20
@@ -272,7 +272,7 @@ def test_a_field_still_to_come_matters_in_the_chosen_profile_only(write):
 
 def test_the_error_has_the_one_code_of_its_problems(write):
     with pytest.raises(RecipeError) as caught:
-        load_recipe(write(BASE), overrides=["launch.nodes=2"])
+        load_recipe(write(BASE), overrides=['track.trackers=["swanlab"]'])
     assert caught.value.code == "recipe.not-yet"
     assert caught.value.message == "demo.toml has 1 problem"
 

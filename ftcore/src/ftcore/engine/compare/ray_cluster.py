@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from ftcore.errors import ClusterError, Problem
 from ftcore.launcher import Stopped, sigterm_as_stop
 from ftcore.report.numbers import duration
 
+KNOCK_SECONDS = 10.0
 LOOK_SECONDS = 120.0
 STATUS_SECONDS = 30.0
 STOP_SECONDS = 60.0
@@ -72,8 +74,9 @@ def connected() -> Iterator[ModuleType]:
         return
     address = os.environ.get("RAY_ADDRESS") or "auto"
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise ClusterError(
             f"no Ray cluster can be used at {address}: {said[0]}", hint=START
@@ -82,6 +85,13 @@ def connected() -> Iterator[ModuleType]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody listens at ``HOST:PORT``; Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def nodes_of(ray: ModuleType) -> list[Node]:
