@@ -8,6 +8,7 @@ from typing import Any
 
 from ftcore.backends import Evaluator, Prediction, Request
 from ftcore.protocol import Decoding, Stage
+from ftcore.worker.attention import grouped_steps
 from ftcore.worker.batching import common_prefix, plan_batches
 from ftcore.worker.loading import load_for_generation
 
@@ -39,7 +40,7 @@ def generate_all(
     from ftcore.worker.answering import BatchInPlace, PlainBatch, answers
     from ftcore.worker.kv_cache import extend, is_plain, learned_beginning
 
-    with torch.inference_mode():
+    with torch.inference_mode(), grouped_steps():
         network, begun = learned_beginning(network)
         plain = is_plain(network)
         # The places of a padded prompt may not mean the same to a model with another kind of cache.
