@@ -172,6 +172,16 @@ def test_engines_train_the_same_to_the_bit(cells: Cells, one: str, other: str, m
     assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
 
+def test_engines_answer_alike(cells: Cells):
+    """In bfloat16 the last bits decide between near ties, so they must be the same ones."""
+    asked = ("train.precision=bf16", "evaluation.generation.max_new_tokens=32", "export.formats=[]")
+    found = [cells(backend, *asked).done.folder for backend in BACKENDS]
+    for stage in ("before", "after"):
+        lines = [run.read_lines(f"predictions/{stage}.jsonl") for run in found]
+        answers = [{line["row_id"]: line["token_ids"] for line in given} for given in lines]
+        assert answers[0] == answers[1] == answers[2], stage
+
+
 @pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_all_stages(cells: Cells, backend: str, method: str):
