@@ -24,8 +24,7 @@ def test_show_has_every_field(ft, toy):
     assert found["train.method", "lora"]["state"] == "exact"
     assert found["train.method", "full"]["state"] == "unsupported"
     assert found["train.method", "ia3"]["state"] == "unsupported"
-    assert found["model.quantization", "4bit"]["state"] == "unsupported"
-    assert found["model.quantization", "none"]["state"] == "exact"
+    assert found["model.quantization", None]["state"] == "unsupported"
     assert found["train.lora.dora", None]["state"] == "unsupported"
     assert found["train.loss", "engine"]["state"] == "approximate"
     assert found["train.precision", "fp16"]["devices"] == ["cuda"]

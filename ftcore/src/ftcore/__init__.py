@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ftcore.errors import (
         BackendFailed,
         BuildError,
+        ClusterError,
         DataError,
         DiskFull,
         EffectiveConfigMismatch,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendFailed",
     "BuildError",
+    "ClusterError",
     "ComparisonPlan",
     "ComparisonResult",
     "DataError",
