@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 BACKENDS = ("trl", "swift", "llamafactory")
 STRICT, VARIANT = 1e-6, 1e-4
+FULL = ('train.method="full"', "train.lora.rank=", "train.lora.alpha=")
 DDP = ("launch.processes=2", 'launch.strategy="ddp"')
 
 
@@ -51,7 +52,7 @@ CASES = (
     *(Case(name, name, bound=STRICT) for name in ("ner", "nl2sql", "handbook_qa", "persona")),
     Case("engine-loss", overrides=('train.loss="engine"',)),
     Case("accumulation-4", overrides=("train.accumulation=4",)),
-    Case("full", overrides=('train.method="full"', "train.learning_rate=2e-5")),
+    Case("full", overrides=(*FULL, "train.learning_rate=2e-5")),
     Case("dora", overrides=("train.lora.dora=true",)),
     Case("ddp", overrides=DDP, reference=False),
 )

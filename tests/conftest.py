@@ -45,7 +45,7 @@ EXHAUSTIVE = {
     "test_resume.py": r"\[(stop|full)-",
     "test_planted.py": r"newline|system|beta2|cosine|truncated|bf16|clipped|two_diff|unknown|wrong",
     "test_training.py": r"rslora|attention|checkpointing|adafactor|sgd|freeze|8bit|4bit.and",
-    "test_native.py": r"-full\]",
+    "test_native.py": r"-(full|4bit)\]",
 }
 
 

@@ -27,12 +27,12 @@ def answers(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     return {line["row_id"]: (tuple(line["token_ids"]), line["finish"]) for line in lines}
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", ["lora", "full", "4bit"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_native_answers_are_the_shared_generators(cells, tmp_path, backend: str, method: str):
-    whole = ('train.method="full"',) if method == "full" else ()
+    trained = {"full": ('train.method="full"',), "4bit": ("model.quantization=4bit",)}
     engine = f'default_backend="{backend}"'
-    cell = cells(backend, engine, *ASKED, *whole, "export.formats=[]")
+    cell = cells(backend, engine, *ASKED, *trained.get(method, ()), "export.formats=[]")
     plugins, run = load_plugins(), cell.done.folder
     spec = plugins.backend(backend)
     hook = evaluator_hook(spec, "native", plugins.backends().values())

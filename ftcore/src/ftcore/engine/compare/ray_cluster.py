@@ -316,6 +316,8 @@ class _FanOut:
         """Return how a run ended; a node that died has failed its run only."""
         try:
             ended: dict[str, Any] = self._ray.get(ref)
+        except self._ray.exceptions.RayTaskError as error:
+            return {"state": "failed", "error": f"on its node: {_last_line(error)}"}
         except self._ray.exceptions.RayError as error:
             return {"state": "failed", "error": f"its node failed: {_last_line(error)}"}
         return ended
