@@ -24,6 +24,12 @@ HEAD = (
     "| recipe | backend | seed | metric | before | 3 examples | after | after - before [95%] | "
     "steps | training s | whole command s | peak MiB | receipts equal | merged equals adapter |"
 )
+WORDS = (
+    "Each line is one `ft run` of the whole recipe. *Receipts equal*: micro-batches whose digest "
+    "is the stream's, of those planned, plus batches of validation rows. *Merged equals adapter*: "
+    "prompts that the merged model, loaded again, answers as the adapter does. Times are of a "
+    "machine with other work."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +160,8 @@ def main() -> None:
         given = sys.argv[1:]
         keep = [w for n, w in enumerate(given) if not {w, given[n - 1] if n else ""} & hidden]
         command = shlex.join([*words, *keep])
-        text = "\n".join(
-            ["# Recipes and backends", "", f"Made by `{command}`.", "", *lines, "", *slices]
-        )
+        head = ["# Recipes and backends", "", f"Made by `{command}`. {WORDS}", ""]
+        text = "\n".join([*head, *lines, "", *slices])
         arguments.write.write_text(text + "\n", encoding="utf-8")
 
 
