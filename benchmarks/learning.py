@@ -22,13 +22,14 @@ RECIPES = ("ner", "nl2sql", "handbook_qa", "persona")
 ROOT = Path(__file__).parents[1]
 HEAD = (
     "| recipe | backend | seed | metric | before | 3 examples | after | after - before [95%] | "
-    "steps | training s | whole command s | peak MiB | receipts equal | merged equals adapter |"
+    "steps | training s | whole command s | peak MiB | receipts equal | merged equals adapter | "
+    "adapter |"
 )
 WORDS = (
     "Each line is one `ft run` of the whole recipe. *Receipts equal*: micro-batches whose digest "
     "is the stream's, of those planned, plus batches of validation rows. *Merged equals adapter*: "
-    "prompts that the merged model, loaded again, answers as the adapter does. Times are of a "
-    "machine with other work."
+    "prompts that the merged model, loaded again, answers as the adapter does. *Adapter*: the "
+    "first digits of its file's SHA-256. Times are of a machine with other work."
 )
 
 
@@ -87,7 +88,14 @@ def figures(run: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def row(cell: Cell, found: dict[str, Any]) -> str:
+def digest(found: dict[str, Any], out: Path) -> str:
+    """Return the first digits of the SHA-256 of what a run trained, where it is still there."""
+    for path in out.glob(f"runs/*/{found['run']}/adapter/*.safetensors"):
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return ""
+
+
+def row(cell: Cell, found: dict[str, Any], out: Path) -> str:
     """Return one line of the table."""
     main = found["main"]
     stages, difference = main["stages"], main["differences"]["before"]
@@ -108,6 +116,7 @@ def row(cell: Cell, found: dict[str, Any]) -> str:
         f"{found['peak_memory_mib']:.0f}",
         receipts(found["receipts"]),
         f"{merged.get('equal', 0)}/{merged.get('compared', 0)}",
+        digest(found, out),
     ]
     return "| " + " | ".join(words) + " |"
 
@@ -150,7 +159,7 @@ def main() -> None:
     for recipe, backend, seed in product(arguments.recipes, arguments.backends, arguments.seeds):
         cell = Cell(recipe, backend, seed, tuple(arguments.set))
         found = run_once(cell, arguments.out)
-        lines.append(row(cell, found))
+        lines.append(row(cell, found, arguments.out))
         slices += slice_lines(cell, found)
         print(lines[-1], flush=True)
     print("\n" + "\n".join(slices))
