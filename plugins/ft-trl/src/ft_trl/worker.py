@@ -46,8 +46,8 @@ class CanonicalSFTTrainer(StreamBatches, TokenValidation, SFTTrainer):  # type: 
         super().__init__(**kwargs)
         # `SFTTrainer` rounds an adapter to bfloat16 where the base is quantised.
         for name, parameter in self.model.named_parameters():
-            if name in trained:
-                parameter.data = trained[name]
+            if name in trained and parameter.dtype != trained[name].dtype:
+                parameter.data = trained[name].to(parameter.device)
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the common causal-LM loss, or TRL's fused one where the recipe says "engine"."""
