@@ -21,8 +21,8 @@ def test_pins_with_markers(tmp_path: Path):
     path = tmp_path / "lock.txt"
     path.write_text(TEXT)
     assert read_lock(path)[0] == Pin("ruamel-yaml", "0.18")
-    assert pinned_versions(path, "3.11") == {"ruamel-yaml": "0.18", "numpy": "2.4.6"}
-    assert pinned_versions(path, "3.13.1")["numpy"] == "2.5.5"
+    assert pinned_versions([path], "3.11") == {"ruamel-yaml": "0.18", "numpy": "2.4.6"}
+    assert pinned_versions([path], "3.13.1")["numpy"] == "2.5.5"
 
 
 @pytest.mark.parametrize("line", ["numpy>=2", "--index-url https://x", "numpy", "./local.whl"])

@@ -36,9 +36,7 @@ def adopt(
             code="environment.adopted",
         )
     short = ".".join(health.python.split(".")[:2])
-    wanted: dict[str, str] = {}
-    for lock in spec.locks:
-        wanted |= pinned_versions(lock, short)
+    wanted = pinned_versions(spec.locks, short)
     if spec.torch:
         wanted["torch"] = spec.torch
     warnings = tuple(

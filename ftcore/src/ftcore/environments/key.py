@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ftcore.backends import EnvironmentSpec
-from ftcore.environments.lock import pinned_versions
+from ftcore.environments.lock import locks_hash, pinned_versions
 
 _SHOWN = 3  # changed packages named in a reason
 
@@ -55,12 +55,11 @@ def key_parts(
     spec: EnvironmentSpec, *, python: str, accelerator: str, torch_source: str
 ) -> KeyParts:
     """Return the key's parts for a spec on this machine. Raises PluginError for a bad lock."""
-    pins = {name: pin for lock in spec.locks for name, pin in pinned_versions(lock, python).items()}
-    text = b"".join(lock.read_bytes() for lock in spec.locks)
+    pins = pinned_versions(spec.locks, python)
     return KeyParts(
         backend=spec.name,
         plugin_version=spec.version,
-        lock=hashlib.sha256(text).hexdigest(),
+        lock=locks_hash(spec.locks),
         python=python,
         platform=f"{sys.platform}-{platform.machine()}",
         accelerator=accelerator,

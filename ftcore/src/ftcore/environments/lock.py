@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +62,12 @@ def read_lock(path: Path) -> list[Pin]:
     return pins
 
 
-def pinned_versions(path: Path, python: str) -> dict[str, str]:
+def pinned_versions(locks: Iterable[Path], python: str) -> dict[str, str]:
     """Return name -> version of the pins that hold here under Python ``python``."""
-    return {pin.name: pin.version for pin in read_lock(path) if pin.applies(python)}
+    pins = (pin for path in locks for pin in read_lock(path))
+    return {pin.name: pin.version for pin in pins if pin.applies(python)}
+
+
+def locks_hash(locks: Iterable[Path]) -> str:
+    """Return the SHA-256 (hex) of the bytes of all locks, one after the other."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in locks)).hexdigest()

@@ -18,23 +18,29 @@ LAYERS = {"Linear4bit": "4bit", "Linear8bitLt": "8bit"}
 
 def quantized_loading(model: ModelRef, dtype: str, device: str) -> dict[str, Any]:
     """Return what `from_pretrained` is told besides: nothing where nothing is quantised."""
-    if model.quantization == "none":
+    config = quantization_config(model, dtype)
+    if config is None:
         return {}
+    return {"quantization_config": config, "device_map": {"": own_device(device)}}
+
+
+def quantization_config(model: ModelRef, dtype: str) -> Any:
+    """Return transformers' configuration, arithmetic in ``dtype``; None where none is needed."""
+    if model.quantization == "none":
+        return None
     import torch
     from transformers import BitsAndBytesConfig
 
     # Said at every call of every layer.
     warnings.filterwarnings("ignore", message="MatMul8bitLt: inputs will be cast")
     if model.quantization == "8bit":
-        config = BitsAndBytesConfig(load_in_8bit=True)
-    else:
-        config = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=KIND,
-            bnb_4bit_use_double_quant=DOUBLE,
-            bnb_4bit_compute_dtype=getattr(torch, dtype),
-        )
-    return {"quantization_config": config, "device_map": {"": own_device(device)}}
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=KIND,
+        bnb_4bit_use_double_quant=DOUBLE,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
 
 
 def own_device(device: str) -> str:

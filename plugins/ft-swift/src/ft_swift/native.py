@@ -20,7 +20,7 @@ from ft_swift.worker import TEMPLATE
 from ftcore.backends import Evaluator, Prediction, Request
 from ftcore.protocol import Decoding, Stage
 from ftcore.worker.native import cut, decoding_fields, native_batches, shown_model
-from ftcore.worker.quantized import quantized_loading
+from ftcore.worker.quantized import quantization_config
 
 # Nothing around a prompt: it comes as token ids.
 NOTHING_ADDED = TemplateMeta("ft", prefix=[], prompt=["{{QUERY}}"], chat_sep=None, suffix=[])
@@ -60,7 +60,6 @@ class SwiftNativeEvaluator(Evaluator):
         """Load model and adapter with ms-swift's own loader."""
         model = self.job.model
         shown, adapter = shown_model(self.job, stage)
-        held = quantized_loading(model, model.dtype, self.job.device)
         self.engine = ExplicitEngine(
             str(shown),
             adapters=[adapter] if adapter else [],
@@ -68,7 +67,7 @@ class SwiftNativeEvaluator(Evaluator):
             torch_dtype=getattr(torch, model.dtype),
             attn_impl=model.attention,
             device_map=self.job.device,
-            quantization_config=held.get("quantization_config"),
+            quantization_config=quantization_config(model, model.dtype),
             template_type=TEMPLATE,
             use_hf=True,
             max_batch_size=0,

@@ -8,13 +8,11 @@ from typing import Any
 
 from ftcore.engine.compare.cells import Cell, in_environment
 from ftcore.engine.observer import Observer
-from ftcore.engine.parity.trainings import Workplace
-from ftcore.engine.place import place
+from ftcore.engine.parity.trainings import Workplace, environment_of
 from ftcore.engine.prepare import Prepared, prepare
 from ftcore.engine.resume import resume
 from ftcore.engine.run import execute
 from ftcore.errors import FtError, ResumeError
-from ftcore.launcher import sigterm_as_stop
 from ftcore.plugins import Plugins
 from ftcore.protocol import Event
 from ftcore.runs.folder import RunFolder
@@ -97,13 +95,6 @@ def _stored(cell: Cell, prepared: Prepared, workplace: Workplace) -> RunFolder |
     """Return the newest stored run that had the environment and code of now."""
     if workplace.fresh or not cell.finished:
         return None
-    with sigterm_as_stop():
-        environment = place(
-            prepared.spec,
-            prepared.device,
-            python=workplace.python,
-            offline=workplace.offline,
-            observer=workplace.observer,
-        )
+    environment = environment_of(prepared, workplace)
     same = (run for run in cell.finished if in_environment(run, prepared, environment))
     return next(same, None)

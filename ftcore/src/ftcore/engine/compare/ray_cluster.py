@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from ftcore.engine.compare.cells import Cell
 from ftcore.engine.compare.progress import DoneCell, Progress
 from ftcore.engine.compare.ray_task import Order, run_order, what_is_here
+from ftcore.engine.observer import Observer
 from ftcore.engine.parity.trainings import Workplace
 from ftcore.errors import ClusterError, Problem
 from ftcore.launcher import Stopped, sigterm_as_stop
@@ -277,16 +278,8 @@ class _FanOut:
 
     def _order(self, number: int, cell: Cell) -> Order:
         place = self._workplace
-        return Order(
-            number,
-            cell.choice,
-            cell.seed,
-            folder=Path.cwd(),
-            runs=place.runs.absolute(),
-            python=place.python,
-            offline=place.offline,
-            fresh=place.fresh,
-        )
+        silent = replace(place, runs=place.runs.absolute(), observer=Observer())
+        return Order(number, cell.choice, cell.seed, Path.cwd(), silent)
 
     def _listen(self) -> None:
         """Take what the runs told since."""

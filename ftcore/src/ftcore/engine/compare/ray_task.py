@@ -27,16 +27,16 @@ Post = Callable[[tuple[int, str, str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run for a node; ``number`` is its place among the runs, ``folder`` the command's own."""
+    """One run for a node; ``number`` is its place among the runs, ``folder`` the command's own.
+
+    The observer of ``workplace`` hears nothing: the node puts one there that reports.
+    """
 
     number: int
     choice: Choice
     seed: int
     folder: Path
-    runs: Path
-    python: str | None
-    offline: bool
-    fresh: bool
+    workplace: Workplace
 
 
 def what_is_here() -> dict[str, Any]:
@@ -119,9 +119,7 @@ def run_order(order: Order, post: Post) -> dict[str, Any]:
 
 def _run(order: Order, post: Post) -> dict[str, Any]:
     observer = CellObserver(Reporter(order.number, post))
-    workplace = Workplace(
-        order.runs, observer, python=order.python, offline=order.offline, fresh=order.fresh
-    )
-    plugins, stored = use_plugins(), StoredRuns(order.runs)
-    cell = plan_cell(order.choice, order.seed, plugins, stored, observer, offline=order.offline)
-    return do_cell(cell, plugins, workplace, observer)
+    plugins, place = use_plugins(), order.workplace
+    stored = StoredRuns(place.runs)
+    cell = plan_cell(order.choice, order.seed, plugins, stored, observer, offline=place.offline)
+    return do_cell(cell, plugins, place, observer)

@@ -19,6 +19,7 @@ from ftcore.engine.prepare import Prepared, Watch
 from ftcore.engine.run import execute
 from ftcore.engine.settings import model_ref
 from ftcore.environments.environment import Environment
+from ftcore.environments.lock import locks_hash
 from ftcore.errors import RunNotFound
 from ftcore.launcher import sigterm_as_stop
 from ftcore.protocol import PROTOCOL_VERSION, write_json
@@ -57,15 +58,7 @@ def train(prepared: Prepared, workplace: Workplace, *, name: str | None = None) 
     Stored trainings are reused where nothing that could change a number has changed.
     """
     prepared = training_only(prepared, workplace)
-    observer = workplace.observer
-    with sigterm_as_stop():
-        environment = place(
-            prepared.spec,
-            prepared.device,
-            python=workplace.python,
-            offline=workplace.offline,
-            observer=observer,
-        )
+    observer, environment = workplace.observer, environment_of(prepared, workplace)
     identity = identity_of(prepared, environment)
     stored = None if workplace.fresh else find_stored(workplace.folder, identity)
     if stored is not None:
@@ -81,6 +74,18 @@ def train(prepared: Prepared, workplace: Workplace, *, name: str | None = None) 
     )
     write_json({"identity": identity, "lock": lock_hash(prepared)}, outcome.folder.file(IDENTITY))
     return read_record(outcome.folder.path, name)
+
+
+def environment_of(prepared: Prepared, workplace: Workplace) -> Environment:
+    """Return the environment that a run has here, built if it is not there."""
+    with sigterm_as_stop():
+        return place(
+            prepared.spec,
+            prepared.device,
+            python=workplace.python,
+            offline=workplace.offline,
+            observer=workplace.observer,
+        )
 
 
 def training_only(prepared: Prepared, workplace: Workplace) -> Prepared:
@@ -153,8 +158,7 @@ def content(switches: Mapping[str, Any]) -> dict[str, Any]:
 
 def lock_hash(prepared: Prepared) -> str:
     """Return the SHA-256 (hex) of the locks of the backend's environment."""
-    locks = prepared.spec.environment.locks
-    return hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+    return locks_hash(prepared.spec.environment.locks)
 
 
 def stored_lock(record: TrainingRecord) -> str:
