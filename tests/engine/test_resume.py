@@ -161,6 +161,7 @@ def test_only_what_comes_after_training_is_left(toy, monkeypatch):
     assert run.file("adapter/adapter_model.safetensors").stat().st_mtime_ns == adapter
     assert scores(outcome.metrics) == scores(whole.read_json("metrics.json"))
     assert "resuming: training was complete; what is left: after, export" in toy.heard.notices
+    assert run.manifest().resumed[0]["from_step"] == outcome.prepared.order.steps
 
 
 def test_only_the_scores_are_left(toy):

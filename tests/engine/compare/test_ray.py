@@ -46,6 +46,8 @@ def cluster(
     toy: Any, toy_site: Path, compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Any]:
     """Two nodes of one CPU each, whose Python finds the toys."""
+    # Read by Ray when it is imported: below `uv run` it would build a Python anew for the nodes.
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     utils = pytest.importorskip("ray.cluster_utils")
     paths = [str(toy_site), str(tmp_path / "compared")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))

@@ -197,7 +197,8 @@ def put_in_order(
     )
     write_message(job, run.file("job.json"))
     observer.notice(_goes_on(job, prepared))
-    entry = {"time": time.time(), "from_step": job.first_step, "after": state}
+    behind = done["train"]["steps"] if "train" in done else job.first_step
+    entry = {"time": time.time(), "from_step": behind, "after": state}
     resumed = [*run.manifest().resumed, entry]
     run.update(state="running", stage=None, finished=None, error=None, resumed=resumed)
     return job
