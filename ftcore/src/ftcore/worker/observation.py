@@ -67,15 +67,15 @@ class Observation:
             "labels": [labels.tolist() for _, labels in rows],
         }
 
-    def loss(self, logits: Any, labels: Any, value: Any, items: Any) -> None:
+    def loss(self, logits: Any, wanted: Any, value: Any, items: Any) -> None:
         """Note the loss of the pending micro-batch, and its sum computed here from the logits.
 
-        ``logits`` are [rows, length, vocabulary]; ``items`` is the number that the engine divides
-        by, if it says one; the sum is in nats.
+        ``logits`` [rows, places, vocabulary] predict ``wanted`` [rows, places]; ``items`` is
+        the number that the engine divides by, if it says one; the sum is in nats.
         """
         if self._micro is None:
             return
-        total, tokens = summed_loss(logits, labels)
+        total, tokens = summed_loss(logits, wanted)
         self._micro.update(nll=total, tokens=tokens, loss=_number(value), items=_number(items))
 
     def output(self, value: Any) -> None:
@@ -169,16 +169,16 @@ def tensor_digest(tensor: Any) -> str:
     return hashlib.blake2b(raw.tobytes(), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def summed_loss(logits: Any, labels: Any) -> tuple[float, int]:
+def summed_loss(logits: Any, wanted: Any) -> tuple[float, int]:
     """Return the negative log-likelihood in nats summed over the supervised tokens; their number.
 
-    ``logits`` [rows, length, vocabulary] at a place predict the label of the next one.
+    ``logits`` [rows, places, vocabulary] predict ``wanted`` [rows, places].
     """
     import torch
 
     with torch.no_grad():
-        wanted = labels[..., 1:].reshape(-1).to(logits.device)
-        given = logits.detach()[..., :-1, :].float().reshape(-1, logits.shape[-1])
+        wanted = wanted.reshape(-1).to(logits.device)
+        given = logits.detach().float().reshape(-1, logits.shape[-1])
         keep = wanted != IGNORED
         total = torch.nn.functional.cross_entropy(given[keep], wanted[keep], reduction="sum")
     return float(total), int(keep.sum())

@@ -26,6 +26,7 @@ from ftcore.worker.effective import model_fields, optimizer_groups
 from ftcore.worker.effective import trainable_parameters as count_trainable
 from ftcore.worker.loading import load_base, train_in_place
 from ftcore.worker.stream import WorkerStream, pad_rows
+from ftcore.worker.supervised import can_narrow, following, predicting, total_loss
 
 IGNORED = -100
 AUTOCAST = {"bf16": "bfloat16", "fp16": "float16"}
@@ -124,6 +125,8 @@ class PlainTrainer(Trainer):
             divisor, share = self.divisor(batch, group)
             with self.arithmetic():
                 inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+                if can_narrow(network, self.job.settings):
+                    inputs["logits_to_keep"] = predicting(batch["labels"])
                 logits = network(**inputs, use_cache=False).logits
             value = loss(logits, batch["labels"], num_items_in_batch=divisor) * share
             value.backward()
@@ -137,17 +140,16 @@ class PlainTrainer(Trainer):
             return sum(supervised(other) for other in group), 1.0
         return supervised(batch), 1 / len(group) if kind == "mean_of_means" else 1.0
 
-    def loss(self, logits: Any, labels: Any, *, num_items_in_batch: Any) -> Any:
+    def loss(
+        self, logits: Any, labels: Any, *, num_items_in_batch: Any, shift_labels: Any = None
+    ) -> Any:
         """Return the summed negative log-likelihood over ``num_items_in_batch``, in nats.
 
-        ``logits`` [rows, length, vocabulary] at a place predict the label of the next one.
+        ``logits`` [rows, places, vocabulary] predict ``shift_labels`` [rows, places]; without
+        these, at each place the next one of ``labels``.
         """
-        from torch.nn.functional import cross_entropy, pad
-
-        following = pad(labels, (0, 1), value=IGNORED)[..., 1:].contiguous().view(-1)
-        flat = logits.float().view(-1, logits.shape[-1])
-        total = cross_entropy(flat, following, ignore_index=IGNORED, reduction="sum")
-        return total / num_items_in_batch
+        wanted = following(labels) if shift_labels is None else shift_labels
+        return total_loss(logits, wanted) / num_items_in_batch
 
     def arithmetic(self) -> AbstractContextManager[Any]:
         """Return the context of the forward pass: autocast unless it is fp32."""

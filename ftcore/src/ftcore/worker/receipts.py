@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ftcore.errors import ReceiptMismatch
 from ftcore.rendering.digests import batch_digest, row_digest
 from ftcore.worker.stream import IGNORED
+from ftcore.worker.supervised import as_labels, following
 
 if TYPE_CHECKING:
     from ftcore.worker.events import EventWriter
@@ -34,13 +35,14 @@ class ReceiptRecorder:
         self._stage = stage
         self._observation = observation
         rank = stream.ranks.rank
-        self._places = iter(
+        self._due = iter(
             (step, micro)
             for step, micro, owner, _ in stream.order.iter_micro_batches()
             if owner == rank and step >= first_step
         )
         self._rank = rank
         self._ids: tuple[Any, Any] | None = None
+        self._places: Any | None = None
 
     def watch(self, model: Any, *, loss_owner: Any | None) -> None:
         """Observe ``model``.
@@ -63,18 +65,27 @@ class ReceiptRecorder:
             model.register_forward_hook(self._on_output)
 
     def wrap_loss(self, loss: Callable[..., Any]) -> Callable[..., Any]:
-        """Return ``loss`` with the labels of every call recorded."""
+        """Return ``loss`` with the labels of every call recorded.
+
+        Where the forward pass computed logits at some places only (``logits_to_keep``), the loss
+        gets what these predict as ``shift_labels``, and that is what is recorded.
+        """
 
         def recorded(*args: Any, **kwargs: Any) -> Any:
+            if self._ids is None:
+                return loss(*args, **kwargs)
             labels = kwargs["labels"] if "labels" in kwargs else args[1]
-            trained = self._ids is not None
-            if trained:
-                self.consumed(labels)
+            wanted = None
+            if self._places is not None:
+                wanted = kwargs["shift_labels"] = following(labels, self._places)
+                labels = as_labels(wanted, self._places, labels)
+            self.consumed(labels)
             value = loss(*args, **kwargs)
-            if trained and self._observation is not None:
+            if self._observation is not None:
                 logits = kwargs["logits"] if "logits" in kwargs else args[0]
                 items = kwargs.get("num_items_in_batch")
-                self._observation.loss(logits, labels, value, items)
+                wanted = following(labels) if wanted is None else wanted
+                self._observation.loss(logits, wanted, value, items)
             return value
 
         return recorded
@@ -87,7 +98,9 @@ class ReceiptRecorder:
                 return
             if self._observation is not None:
                 self._observation.forward(module)
-            self.entered(kwargs["input_ids"], kwargs["attention_mask"])
+            self.entered(
+                kwargs["input_ids"], kwargs["attention_mask"], kwargs.get("logits_to_keep")
+            )
             if labels_too:
                 self.consumed(kwargs["labels"])
 
@@ -97,20 +110,23 @@ class ReceiptRecorder:
         if self._observation is not None:
             self._observation.output(getattr(output, "loss", None))
 
-    def entered(self, ids: Any, mask: Any) -> None:
-        """Note the ids [rows, length] of a forward pass until its labels are consumed."""
+    def entered(self, ids: Any, mask: Any, places: Any | None = None) -> None:
+        """Note the ids [rows, length] of a forward pass until its labels are consumed.
+
+        ``places`` are those that it computes logits at, int64 [places]; None: at all.
+        """
         if self._ids is not None:
             raise ReceiptMismatch("a micro-batch went through the model without a loss")
-        self._ids = (ids, mask)
+        self._ids, self._places = (ids, mask), places
 
     def consumed(self, labels: Any) -> None:
         """Digest the pending ids together with the labels that the loss consumes."""
         if self._ids is None:
             raise ReceiptMismatch("the loss was computed on labels without a forward pass")
         ids, mask = (tensor.cpu().numpy() for tensor in self._ids)
-        self._ids = None
+        self._ids = self._places = None
         labels = _without_virtual(labels.cpu().numpy(), ids.shape[1])
-        step, micro = next(self._places, (-1, -1))
+        step, micro = next(self._due, (-1, -1))
         rows = [
             (row[keep == 1], wanted[keep == 1])
             for row, wanted, keep in zip(ids, labels, mask, strict=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 from ftcore.protocol import TrainSettings
 from ftcore.rendering.digests import batch_digest, row_digest
-from ftcore.worker.stream import pad_rows
+from ftcore.worker.stream import IGNORED, pad_rows
+from ftcore.worker.supervised import can_narrow, following, predicting, total_loss
 from ftcore.worker.world import total
 
 
@@ -74,14 +75,24 @@ def validation_loss(
         )
         batch = {key: value.to(network.device) for key, value in batch.items()}
         record(start // size, batch)
-        supervised = int((batch["labels"][:, 1:] != -100).sum())
         with torch.no_grad(), autocast():
-            loss = network(**batch, use_cache=False).loss
-        summed += float(loss) * supervised
+            loss, supervised = batch_loss(network, batch, settings)
+        summed += loss
         tokens += supervised
     network.train(was_training)
     summed, tokens = total([summed, tokens], network.device)
     return summed / tokens if tokens else float("nan")
+
+
+def batch_loss(network: Any, batch: Any, settings: TrainSettings) -> tuple[float, int]:
+    """Return the negative log-likelihood in nats summed over a batch's supervised tokens; those."""
+    supervised = int((following(batch["labels"]) != IGNORED).sum())
+    if not can_narrow(network, settings):
+        return float(network(**batch, use_cache=False).loss) * supervised, supervised
+    places = predicting(batch["labels"])
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    logits = network(**inputs, logits_to_keep=places, use_cache=False).logits
+    return float(total_loss(logits, following(batch["labels"], places))), supervised
 
 
 def validation_digest(step: int, number: int, batch: Any) -> str:

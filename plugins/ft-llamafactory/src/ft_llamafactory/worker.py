@@ -24,6 +24,7 @@ from ftcore.worker.quantized import DOUBLE, KIND
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
 from ftcore.worker.stream_batches import StreamBatches
+from ftcore.worker.supervised import SupervisedLogits
 from ftcore.worker.validation import TokenValidation
 
 
@@ -54,7 +55,12 @@ UNREAD = "_"
 ARGUMENT_CLASSES = tuple(_TRAIN_ARGS)
 
 
-class ObservedTrainer(StreamBatches, TokenValidation, CustomSeq2SeqTrainer):  # type: ignore[misc]
+class ObservedTrainer(
+    StreamBatches,
+    TokenValidation,
+    SupervisedLogits,
+    CustomSeq2SeqTrainer,  # type: ignore[misc]
+):
     """LLaMA-Factory's trainer with the stream's batches and receipts, and ft's validation loss."""
 
     ft_settings: TrainSettings

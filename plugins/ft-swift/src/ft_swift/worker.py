@@ -31,6 +31,7 @@ from ftcore.worker.quantized import DOUBLE, KIND
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
 from ftcore.worker.stream_batches import StreamBatches
+from ftcore.worker.supervised import SupervisedLogits
 from ftcore.worker.validation import TokenValidation
 
 LOSS = "ft_standard"
@@ -74,6 +75,7 @@ class Rows(Dataset):  # type: ignore[misc]
 class ObservedTrainer(
     StreamBatches,
     TokenValidation,
+    SupervisedLogits,
     swift.trainers.Seq2SeqTrainer,  # type: ignore[misc]
 ):
     """ms-swift's trainer with the stream's batches and receipts, and ft's validation loss."""

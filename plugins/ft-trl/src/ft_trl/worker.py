@@ -31,13 +31,19 @@ from ftcore.worker.pissa import take_out
 from ftcore.worker.receipts import ReceiptRecorder
 from ftcore.worker.stream import WorkerStream, pad_rows
 from ftcore.worker.stream_batches import StreamBatches
+from ftcore.worker.supervised import SupervisedLogits
 from ftcore.worker.validation import TokenValidation
 
 # What a recipe may set under [backend.trl] (see scripts/engine_options.py).
 ARGUMENT_CLASSES = (SFTConfig,)
 
 
-class CanonicalSFTTrainer(StreamBatches, TokenValidation, SFTTrainer):  # type: ignore[misc]
+class CanonicalSFTTrainer(
+    StreamBatches,
+    TokenValidation,
+    SupervisedLogits,
+    SFTTrainer,  # type: ignore[misc]
+):
     """`SFTTrainer` that takes the stream's micro-batches and the recipe's loss."""
 
     def __init__(self, *, settings: TrainSettings, stream: WorkerStream, **kwargs: Any) -> None:
@@ -49,11 +55,11 @@ class CanonicalSFTTrainer(StreamBatches, TokenValidation, SFTTrainer):  # type: 
             if name in trained and parameter.dtype != trained[name].dtype:
                 parameter.data = trained[name].to(parameter.device)
 
-    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Compute the common causal-LM loss, or TRL's fused one where the recipe says "engine"."""
         if self.ft_settings.loss == "engine":
-            return super().compute_loss(*args, **kwargs)
-        return Trainer.compute_loss(self, *args, **kwargs)
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        return Trainer.compute_loss(self, model, self.narrowed(inputs), *args, **kwargs)
 
     def create_optimizer(self, model: Any = None) -> Any:
         """Create AdamW, with LoRA+'s two rates where the recipe asks for them."""
