@@ -16,7 +16,8 @@ from ftcore.engine.estimates import (
 
 def test_an_assumed_rate_and_then_a_measured_one(toy, tmp_path: Path):
     prepared = toy.prepare()
-    options = {"dtype": "float32", "device": "cpu", "longest": 40, "cache": tmp_path}
+    options = {"dtype": "float32", "device": "cpu", "longest": 40, "most_supervised": 4}
+    options["cache"] = tmp_path
     first = estimate(
         prepared.facts, prepared.settings, train_tokens=1000, rate_key="key", **options
     )
@@ -43,11 +44,16 @@ def test_memory_grows_with_what_fills_it(toy):
     prepared = toy.prepare()
     facts, settings = prepared.facts, prepared.settings
 
+    row = {"longest": 64, "most_supervised": 8}
+
     def need(**changes: object) -> float:
-        return memory_mib(facts, replace(settings, **changes), dtype="float32", longest=64)
+        return memory_mib(facts, replace(settings, **changes), dtype="float32", **row)
 
     base = need()
     assert need(batch_size=8) > base
     assert need(gradient_checkpointing=True) < base
     assert need(trainable_parameters=10**9) > base + 10**9 * 16 / 2**20 - 1
-    assert memory_mib(facts, settings, dtype="bfloat16", longest=64) < base
+    assert memory_mib(facts, settings, dtype="bfloat16", **row) < base
+    assert need(loss="engine") > base  # computes all logits
+    row["most_supervised"] = 64
+    assert need() > base

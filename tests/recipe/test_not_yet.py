@@ -36,7 +36,6 @@ def test_the_table_names_fields_of_the_schema():
 
 REFUSED = {
     "export.formats": ["merged", "gguf"],
-    "launch.nodes": 2,
     "launch.strategy": "fsdp",
     "track.trackers": ["swanlab"],
 }

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from ftcore.face import (
         evaluate,
+        join,
         judge_report,
         plan,
         preview,
@@ -88,6 +89,7 @@ __all__ = [
     "__version__",
     "compare",
     "evaluate",
+    "join",
     "judge_report",
     "load_recipe",
     "parity",
@@ -112,6 +114,7 @@ _HOMES = {
     "RunResult": "ftcore.results",
     "compare": "ftcore.face_compare",
     "evaluate": "ftcore.face",
+    "join": "ftcore.face",
     "judge_report": "ftcore.face",
     "load_recipe": "ftcore.recipe.loading",
     "parity": "ftcore.face_parity",

@@ -186,7 +186,7 @@ class DiskFull(MachineError):
 
 
 class ClusterError(MachineError):
-    """There is no Ray cluster, or one of its nodes cannot take runs."""
+    """Machines that should work together cannot: no Ray cluster, a node that lacks something."""
 
     default_code = "cluster"
 

@@ -25,6 +25,8 @@ from ftcore.display.watcher import PluginWatcher, Several
 from ftcore.engine.evaluate import evaluate as evaluate_target
 from ftcore.engine.evaluators import evaluator_hook, with_evaluator
 from ftcore.engine.gates import GateRequest, open_gates
+from ftcore.engine.join import join as join_run
+from ftcore.engine.join import waiting_run
 from ftcore.engine.observer import Observer
 from ftcore.engine.opening import Changes, open_recipe, use_plugins
 from ftcore.engine.plan import Plan
@@ -179,6 +181,29 @@ def resume(
     with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
         outcome = resume_run(found, plugins, observer=watcher, python=python, offline=offline)
     return RunResult.of(outcome)
+
+
+def join(
+    run: str | PathLike[str] | None = None,
+    *,
+    wait: float = 0.0,
+    python: str | None = None,
+    offline: bool = False,
+    runs: str | PathLike[str] | None = None,
+    progress: Progress = "auto",
+) -> Path:
+    """Train as one of the machines of a run until its training ends; returns its directory.
+
+    ``run`` is its folder, its id or the beginning of one; None is the newest run that waits for
+    machines, for which ``wait`` seconds may pass. Raises `ClusterError` where this machine cannot
+    take part, and `WorkerCrashed` where its part fails.
+    """
+    root = root_of(runs)
+    plugins = use_plugins()
+    with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
+        found = waiting_run(root, wait) if run is None else find_run(str(run), root)
+        join_run(found, plugins, observer=watcher, python=python, offline=offline)
+    return found.path
 
 
 def evaluate(

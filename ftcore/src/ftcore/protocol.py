@@ -33,7 +33,9 @@ __all__ = [
     "Failure",
     "Job",
     "LoraSettings",
+    "Meeting",
     "ModelRef",
+    "RankFailure",
     "Receipt",
     "Result",
     "Stage",
@@ -170,6 +172,8 @@ class Job:
     for kernels that give the same bits every time, where there are such; ``switches`` has the
     plain loop do one thing differently.
 
+    ``world_size`` processes train together, the same number on each of ``nodes`` machines.
+
     A run that goes on trains from the checkpoint ``resume_from``, which has ``first_step``
     optimizer steps behind it; ``finished`` is what earlier workers of the run made, by stage.
     """
@@ -194,6 +198,31 @@ class Job:
     observe: bool = False
     deterministic: bool = False
     switches: dict[str, Any] = field(default_factory=dict)
+    nodes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Where the ``nodes`` machines of a training meet: the first one's ``address`` and ``port``.
+
+    ``begun`` once all have come.
+    """
+
+    version: int
+    nodes: int
+    address: str
+    port: int
+    begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RankFailure:
+    """What ended a machine's part of a training: the rank that failed first on it, and when."""
+
+    version: int
+    rank: int
+    exit_code: int
+    time: float
 
 
 @dataclass(frozen=True, slots=True)

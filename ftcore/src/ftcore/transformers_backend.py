@@ -91,8 +91,7 @@ TRANSFORMERS_TRAINER: Mapping[str, Capability] = {
     "export.formats=gguf": Capability("not_yet", "GGUF"),
     "launch.device": EXACT,
     "launch.processes": EXACT,
-    "launch.nodes": Capability("not_yet", "training on several machines"),
-    "launch.nodes=1": EXACT,
+    "launch.nodes": EXACT,
     "launch.strategy": Capability("not_yet", "a model that is shared out over several GPUs"),
     "launch.strategy=ddp": Capability(
         "exact", "one process a GPU, or several on a CPU", devices=("cpu", "cuda")

@@ -25,6 +25,7 @@ class Group:
 
 TABLE: Mapping[str, Command | Group] = {
     "run": Command("run", "Train and evaluate, as a recipe says."),
+    "join": Command("join", "Take part in a run that waits for this machine."),
     "eval": Command("evaluate", "Answer a recipe's test rows again and score them."),
     "judge": Command("judge", "Vote on pairs of answers, or let a model vote."),
     "compare": Command("compare", "Compare backends, settings, models or runs."),

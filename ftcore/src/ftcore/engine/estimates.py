@@ -37,13 +37,15 @@ def estimate(
     quantization: str = "none",
     device: str,
     longest: int,
+    most_supervised: int,
     train_tokens: int,
     cache: Path,
     rate_key: str,
 ) -> Estimate:
     """Estimate training.
 
-    ``train_tokens`` counts padded tokens over all steps; ``rate_key`` names model, backend and
+    ``longest`` and ``most_supervised`` are a row's most tokens and most labels; ``train_tokens``
+    counts padded tokens over all steps; ``rate_key`` names model, backend and
     settings class under which earlier runs on this machine left their measured tokens/s.
     """
     measured = read_rates(cache).get(rate_key)
@@ -52,7 +54,14 @@ def estimate(
     else:
         rate = ASSUMED_FLOPS[device] / (6 * facts.parameters)
         basis = f"6 x parameters FLOP a token at an assumed {ASSUMED_FLOPS[device]:.1e} FLOP/s"
-    memory = memory_mib(facts, settings, dtype=dtype, quantization=quantization, longest=longest)
+    memory = memory_mib(
+        facts,
+        settings,
+        dtype=dtype,
+        quantization=quantization,
+        longest=longest,
+        most_supervised=most_supervised,
+    )
     return Estimate(memory, train_tokens / rate, basis)
 
 
@@ -63,16 +72,31 @@ def memory_mib(
     dtype: str,
     quantization: str = "none",
     longest: int,
+    most_supervised: int,
 ) -> float:
-    """Estimate peak memory in MiB: weights, adapter with AdamW state, activations, logits."""
+    """Estimate peak memory in MiB: weights, adapter with AdamW state, activations, logits.
+
+    ``longest`` and ``most_supervised`` are a row's most tokens and most labels.
+    """
     weights = weight_bytes(facts, dtype, quantization)
     trained = settings.trainable_parameters * 16  # weight, gradient, two moments in float32
     positions = settings.batch_size * longest
     per_position = facts.hidden_size * (2 if settings.gradient_checkpointing else 34)
     size = BYTES[dtype]
     activations = positions * per_position * facts.layers * size
-    logits = positions * facts.vocab_size * (size + 8)  # logits, their float32 copy and gradient
+    places = settings.batch_size * logit_places(settings, longest, most_supervised)
+    logits = places * facts.vocab_size * (size + 8)  # logits, their float32 copy and gradient
     return PROCESS_MIB + (weights + trained + activations + logits) / 2**20
+
+
+def logit_places(settings: TrainSettings, longest: int, most_supervised: int) -> int:
+    """Return at how many places of a row logits are computed, at most (worker/supervised.py).
+
+    A place of one row is a place of all rows of its micro-batch.
+    """
+    if settings.loss != "standard" or settings.virtual_tokens is not None:
+        return longest
+    return min(longest, settings.batch_size * most_supervised)
 
 
 def weight_bytes(facts: ModelFacts, dtype: str, quantization: str) -> float:

@@ -33,6 +33,7 @@ def write_job(run: RunFolder, prepared: Prepared, *, evaluator: str) -> Job:
         device=prepared.device,
         threads=launch.threads,
         world_size=launch.processes * launch.nodes,
+        nodes=launch.nodes,
         model=model_ref(prepared.loaded.recipe, str(prepared.model.folder)),
         settings=prepared.settings,
         stages=stages(run, prepared),
@@ -60,11 +61,9 @@ def legs(job: Job) -> list[Job]:
     if job.world_size == 1:
         return [job]
     groups = groupby(job.stages, key=lambda stage: stage.kind == "train")
-    found = [
-        replace(job, stages=list(part), world_size=job.world_size if trains else 1)
-        for trains, part in groups
-    ]
-    return found or [replace(job, world_size=1)]
+    alone = replace(job, world_size=1, nodes=1)
+    found = [replace(job if trains else alone, stages=list(part)) for trains, part in groups]
+    return found or [alone]
 
 
 def stages(run: RunFolder, prepared: Prepared) -> list[Stage]:

@@ -95,7 +95,7 @@ def prepare(
     stream, inputs = make_stream(loaded, data, held, renderer, notify)
     order = make_order(loaded, stream)
     settings = train_settings(loaded, facts, order, renderer.pad_id)
-    processes = recipe.launch.processes
+    processes = recipe.launch.processes * recipe.launch.nodes
     place = device if processes == 1 else f"{device} x {processes}"
     rate_key = f"{model.fingerprint}/{spec.name}/{place}/{recipe.train.precision}"
     parts = (loaded, spec, device, model, facts, renderer, inputs, stream, order, settings)
@@ -221,6 +221,7 @@ def make_plan(
             quantization=recipe.model.quantization,
             device=device,
             longest=int(lengths.max()),
+            most_supervised=int(stream.supervised("train").max()),
             train_tokens=padded_tokens(order, lengths, settings.padding_multiple),
             cache=cache_dir(),
             rate_key=rate_key,

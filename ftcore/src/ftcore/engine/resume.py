@@ -102,7 +102,7 @@ def resume(
         environment = place(
             prepared.spec, prepared.device, python=python or own, offline=offline, observer=observer
         )
-        refuse(run, environment_changes(kept.environment, prepared, environment))
+        refuse(run, environment_changes(kept.environment, prepared.spec, environment))
         with run.lock(), environment.lease() as lease:
             end_orphans(run.path, observer.notice)
             job = put_in_order(run, prepared, environment, kept, observer)

@@ -16,6 +16,7 @@ from ftcore.engine.estimates import BYTES, remember_rate
 from ftcore.engine.gates import Gates
 from ftcore.engine.guarantees import Evidence, ReceiptCheck
 from ftcore.engine.job import legs, write_job
+from ftcore.engine.nodes import await_others, meeting_place
 from ftcore.engine.observer import Observer
 from ftcore.engine.place import place
 from ftcore.engine.prepare import Prepared, padded_tokens
@@ -232,11 +233,13 @@ def run_legs(launcher: Launcher, job: Job, heard: Observers, lease_fds: tuple[in
     """Run the job, its training in several processes where it has them, all else in one."""
     written, finished = Path(job.folder) / "job.json", dict(job.finished)
     try:
-        for leg in legs(job):
-            leg = replace(leg, finished=finished)
-            write_message(leg, written)
-            result = launcher.run(leg, heard, lease_fds=lease_fds)
-            finished = result.stages
+        with meeting_place(job, heard.notice):
+            for leg in legs(job):
+                leg = replace(leg, finished=finished)
+                write_message(leg, written)
+                await_others(leg, heard.notice)
+                result = launcher.run(leg, heard, lease_fds=lease_fds)
+                finished = result.stages
     finally:
         write_message(job, written)
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ftcore.backends import BackendSpec
 from ftcore.cache import cache_dir
 from ftcore.code_folder import code_folder
 from ftcore.engine.prepare import Prepared
@@ -48,16 +49,16 @@ def plan_changes(kept: Mapping[str, Any], prepared: Prepared) -> list[Problem]:
 
 
 def environment_changes(
-    kept: Mapping[str, Any], prepared: Prepared, environment: Environment
+    kept: Mapping[str, Any], spec: BackendSpec, environment: Environment
 ) -> list[Problem]:
     """Return what of the environment and the worker's code is not as in ``environment.json``.
 
     An environment that was built anew from the same lock is the same.
     """
     found = []
-    code = code_folder(cache_dir(), prepared.spec.package).name
+    code = code_folder(cache_dir(), spec.package).name
     if kept["code"] != code:
-        fix = f"ft or its plugin for {prepared.spec.name} was changed"
+        fix = f"ft or its plugin for {spec.name} was changed"
         found.append(_changed("the worker's code", kept["code"], code, fix=fix))
     if kept["key"] != environment.key:
         found += list(_packages(kept["packages"], environment.packages)) or [

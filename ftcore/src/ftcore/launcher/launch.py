@@ -69,11 +69,16 @@ class Launcher:
         self.home = home
         self.start = start
 
-    def command(self, job: Job) -> list[str]:
-        """Return the worker's command line; with several ranks it starts them by torchrun."""
+    def command(self, job: Job, node: int = 0) -> list[str]:
+        """Return the worker's command line; with several ranks it starts them by torchrun.
+
+        ``node`` is this machine's number where several train together.
+        """
         bootstrap = self.code / "ftcore" / "worker" / "bootstrap.py"
         tail = [str(bootstrap), str(self.code), str(Path(job.folder) / "job.json")]
-        ranks = [str(job.world_size)] if job.world_size > 1 else []
+        ranks = [str(job.world_size // job.nodes)] if job.world_size > 1 else []
+        if job.nodes > 1:
+            ranks = [f"{ranks[0]}:{node}"]
         return [str(self.python), *PYTHON_FLAGS, *tail, *ranks]
 
     def run(self, job: Job, observers: Observers, *, lease_fds: Sequence[int] = ()) -> Result:
@@ -88,9 +93,9 @@ class Launcher:
         # Before the start, so that not even the first line is missed.
         reader = _Reader(folder, observers, job.world_size)
         with StopSignals() as signals:
-            process = self._started(job, folder, lease_fds)
+            process = self.started(job, lease_fds)
             try:
-                _follow(process, folder, reader, signals)
+                follow(process, folder, signals, reader.hear, observers.notice)
             except BaseException:
                 kill_tree(process)
                 raise
@@ -102,12 +107,19 @@ class Launcher:
             raise Stopped(signals.exit_code, result_if_any(folder))
         return classify(process.returncode, folder)
 
-    def _started(self, job: Job, folder: Path, lease_fds: Sequence[int]) -> subprocess.Popen[bytes]:
-        env = {**worker_environment(self.home, job.threads), MARK: str(folder)}
+    def started(
+        self, job: Job, lease_fds: Sequence[int] = (), *, node: int = 0
+    ) -> subprocess.Popen[bytes]:
+        """Start the worker, or this machine's part of it; `MachineError` where that is impossible.
+
+        Log and mark of the first machine's are the run's; every other one has its own.
+        """
+        folder = Path(job.folder)
+        mark = node_mark(folder, node) if node else folder
+        log = folder / (f"worker.node{node}.log" if node else "worker.log")
+        env = {**worker_environment(self.home, job.threads), MARK: str(mark)}
         try:
-            return self.start(
-                self.command(job), env=env, log=folder / "worker.log", pass_fds=lease_fds
-            )
+            return self.start(self.command(job, node), env=env, log=log, pass_fds=lease_fds)
         except OSError as error:
             raise MachineError(
                 f"the worker cannot be started: {error}",
@@ -149,20 +161,32 @@ class _Reader:
                     self.observers.event(event)
 
 
-def _follow(
-    process: subprocess.Popen[bytes], folder: Path, reader: _Reader, signals: StopSignals
+def node_mark(folder: Path, node: int) -> Path:
+    """Return what the processes of machine ``node`` carry as their run."""
+    return folder / "nodes" / str(node)
+
+
+def follow(
+    process: subprocess.Popen[bytes],
+    folder: Path,
+    signals: StopSignals,
+    hear: Callable[[], None],
+    notify: Callable[[str], None],
 ) -> None:
-    """Follow to the end: a first signal asks for an orderly one, a second brings it about."""
+    """Follow to the end: a first signal asks for an orderly one, a second brings it about.
+
+    ``hear`` is called again and again, and once after the end.
+    """
     asked: float | None = None
     while True:
         ended = process.poll() is not None
-        reader.hear()
+        hear()
         if ended:
             return
         if signals.count and asked is None:
             asked = time.monotonic()
             (folder / STOP_REQUEST).touch()
-            reader.observers.notice("stopping after this step; Ctrl-C again ends it at once")
+            notify("stopping after this step; Ctrl-C again ends it at once")
         elif asked is not None and _patience_is_over(asked, signals):
             kill_tree(process)
         time.sleep(POLL_SECONDS)

@@ -34,7 +34,6 @@ NOT_YET: dict[str, NotYet] = {
     "export.formats": NotYet(
         "this export format", ("adapter", "merged"), "export merged weights and convert those"
     ),
-    "launch.nodes": NotYet("training on several machines", (1,), "set nodes = 1"),
     "launch.strategy": NotYet(
         "a model that is shared out over several GPUs", ("none", "ddp"), 'set strategy = "ddp"'
     ),

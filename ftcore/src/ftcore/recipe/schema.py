@@ -166,8 +166,10 @@ class LaunchSection(Section):
     """On what the training runs, and with how many processes."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Accelerator.")
-    processes: Annotated[int, Field(gt=0)] = Field(1, description="Processes per node.")
-    nodes: Annotated[int, Field(gt=0)] = Field(1, description="Machines.")
+    processes: Annotated[int, Field(gt=0)] = Field(1, description="Processes on each machine.")
+    nodes: Annotated[int, Field(gt=0)] = Field(
+        1, description="Machines; all but the first take part by `ft join`."
+    )
     strategy: Literal["none", "ddp", "fsdp", "zero1", "zero2", "zero3"] = Field(
         "none", description="How several processes share the work."
     )

@@ -38,7 +38,7 @@ def run_job_file(path: str) -> int:
     ranks = Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
     context = WorkerContext(job, ranks)
     limit_devices(job.device, job.world_size, os.environ)
-    set_threads(job.threads, job.world_size)
+    set_threads(job.threads, job.world_size // job.nodes)
     if job.deterministic:
         use_deterministic_kernels(os.environ)
     runner = StageRunner(context, job)
@@ -63,17 +63,17 @@ def run_job_file(path: str) -> int:
 def check_world(job: Job, ranks: Ranks) -> None:
     """Refuse a world of another size than planned: replicas would train unsynchronised.
 
-    Raises `UnsupportedError` where the processes have too few GPUs.
+    Raises `UnsupportedError` where this machine's processes have too few GPUs.
     """
     if ranks.world_size != job.world_size:
         raise FtError(f"{job.world_size} processes were planned, {ranks.world_size} started")
     if job.device == "cuda" and job.world_size > 1:
         import torch
 
-        seen = torch.cuda.device_count()
-        if seen < job.world_size:
+        seen, wanted = torch.cuda.device_count(), job.world_size // job.nodes
+        if seen < wanted:
             raise UnsupportedError(
-                f"{job.world_size} processes need as many GPUs; torch sees {seen}",
+                f"{wanted} processes need as many GPUs; torch sees {seen}",
                 hint=f"set launch.processes = {max(seen, 1)}",
                 code="unsupported.gpus",
             )

@@ -5,30 +5,42 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import Any
+
+from ftcore.protocol import PROTOCOL_VERSION, Meeting, RankFailure, read_message, write_message
 
 RESULT = "result.json"
+MEETING = "nodes/meeting.json"
+MEET_SECONDS = 600
+OTHERS_SECONDS = 10.0
 
 
-def run_ranks(job_file: str, ranks: int) -> int:
+def run_ranks(job_file: str, ranks: int, node: int | None = None) -> int:
     """Run ``ranks`` processes of this very command line to their end; returns the exit code.
 
-    Where one failed, its own result becomes the job's. Where a signal ended one, this process dies
-    of the same, so that it is seen from outside as one process would be.
+    ``node`` is this machine's number where several train together. Where a rank failed, its own
+    result becomes the job's. Where a signal ended one, this process dies of the same, so that it
+    is seen from outside as one process would be.
     """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    options = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={ranks}"]
+    folder = Path(job_file).parent
+    options = [*_meeting_options(folder, node), f"--nproc-per-node={ranks}"]
     # The same interpreter, its options, and all arguments but the number of ranks.
     command = [sys.executable, *sys.orig_argv[1:-1]]
     try:
         run.run(run.parse_args([*options, "--no-python", *command]))
     except ChildFailedError as error:
-        rank, failure = min(error.failures.items(), key=lambda found: _order(found[1]))
-        return _speak_for(Path(job_file).parent, rank, failure.exitcode)
+        failures = [
+            RankFailure(PROTOCOL_VERSION, rank, found.exitcode, found.timestamp)
+            for rank, found in error.failures.items()
+        ]
+        first = _first_of_all(folder, node, min(failures, key=_order))
+        # The first machine speaks for all.
+        return _end_as(first) if node else _speak_for(folder, first)
     except SignalException as error:
         die_of(int(error.sigval))
     return 0
@@ -39,22 +51,58 @@ def rank_result(rank: int) -> str:
     return f"result.rank{rank}.json" if rank else RESULT
 
 
-def _order(failure: Any) -> tuple[bool, bool, int]:
+def _meeting_options(folder: Path, node: int | None) -> list[str]:
+    """Return torchrun's options for where the ranks find each other."""
+    if node is None:
+        return ["--standalone", "--local-addr=127.0.0.1"]
+    meeting = read_message(Meeting, folder / MEETING)
+    return [
+        f"--nnodes={meeting.nodes}",
+        f"--node-rank={node}",
+        f"--master-addr={meeting.address}",
+        f"--master-port={meeting.port}",
+        f"--rdzv-conf=timeout={MEET_SECONDS}",
+    ]
+
+
+def _order(failure: RankFailure) -> tuple[bool, bool, float]:
     """Sort what ended first: torchrun terminates the others, and those miss one that was killed."""
-    number = -failure.exitcode
-    return number == signal.SIGTERM, number <= 0, failure.timestamp
+    number = -failure.exit_code
+    return number == signal.SIGTERM, number <= 0, failure.time
 
 
-def _speak_for(folder: Path, rank: int, exit_code: int) -> int:
-    said = folder / rank_result(rank)
+def _first_of_all(folder: Path, node: int | None, here: RankFailure) -> RankFailure:
+    """Return what failed first on any machine.
+
+    Each tells the others what failed on it; the first one waits for them.
+    """
+    if node is None:
+        return here
+    write_message(here, folder / f"nodes/failed-{node}.json")
+    if node > 0:
+        return here
+    wanted = read_message(Meeting, folder / MEETING).nodes
+    deadline = time.monotonic() + OTHERS_SECONDS
+    while len(list(folder.glob("nodes/failed-*.json"))) < wanted and time.monotonic() < deadline:
+        time.sleep(0.1)
+    told = [read_message(RankFailure, path) for path in folder.glob("nodes/failed-*.json")]
+    return min(told, key=_order)
+
+
+def _speak_for(folder: Path, first: RankFailure) -> int:
+    said = folder / rank_result(first.rank)
     if not said.exists():
         (folder / RESULT).unlink(missing_ok=True)
-    elif rank:
+    elif first.rank:
         said.replace(folder / RESULT)
-    sys.stdout.write(f"rank {rank} ended first, with exit code {exit_code}\n")
-    if exit_code < 0:
-        die_of(-exit_code)
-    return exit_code
+    return _end_as(first)
+
+
+def _end_as(first: RankFailure) -> int:
+    sys.stdout.write(f"rank {first.rank} ended first, with exit code {first.exit_code}\n")
+    if first.exit_code < 0:
+        die_of(-first.exit_code)
+    return first.exit_code
 
 
 def die_of(number: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ftcore.engine.compare.choices import Asked, Choice, choices
+from ftcore.engine.nodes import require_one_machine
 from ftcore.engine.observer import Observer
 from ftcore.engine.opening import open_recipe
 from ftcore.engine.prepare import Prepared, prepare
@@ -105,6 +106,7 @@ def plan_cell(
     """Return one variant with a seed, with the stored runs that are the same."""
     loaded = with_seed(choice, seed, plugins)
     try:
+        require_one_machine(loaded.recipe)
         prepared = prepare(loaded, plugins, offline=offline, notify=observer.notice)
     except UnsupportedError as error:
         return Cell(choice, seed, loaded, refused=" ".join(error.lines()))
@@ -178,7 +180,7 @@ def in_environment(run: RunFolder, prepared: Prepared, environment: Environment)
     """Whether a stored run had this environment and this code."""
     kept = run.read_json("environment.json")
     try:
-        return kept is not None and not environment_changes(kept, prepared, environment)
+        return kept is not None and not environment_changes(kept, prepared.spec, environment)
     except KeyError:
         return False
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ftcore.backends import BackendSpec
 from ftcore.comparison.certificate import Asked
+from ftcore.engine.nodes import require_one_machine
 from ftcore.engine.opening import Changes, open_recipe
 from ftcore.engine.parity.plain import PLAIN, plain_spec
 from ftcore.engine.parity.profile import as_overrides, length_pins, longest_row, pins
@@ -50,6 +51,7 @@ def plan_comparison(asked: Asked, plugins: Plugins, workplace: Workplace) -> Com
 
     def ready(name: str) -> Prepared:
         loaded = prepare_recipe(name, asked, fields, plugins)
+        require_one_machine(loaded.recipe)
         notify = workplace.observer.notice
         return prepare(loaded, plugins, backend=name, offline=workplace.offline, notify=notify)
 
