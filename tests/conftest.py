@@ -41,6 +41,7 @@ EXHAUSTIVE = {
     "test_several_processes.py": (
         r"validation.*(swift|llamafactory)|one_rank.*(swift|llama|inter)|becomes_one.*(trl|llama)"
     ),
+    "test_several_machines.py": r"\[swift|killed.*\[0\]",
     "test_parity.py": r"dora|full|freeze|bf16|several_processes|own_losses|two_seeds",
     "test_resume.py": r"\[(stop|full)-",
     "test_planted.py": r"newline|system|beta2|cosine|truncated|bf16|clipped|two_diff|unknown|wrong",

@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ftcore.protocol import PROTOCOL_VERSION, Meeting, RankFailure, write_message
 from ftcore.worker import ranks
 from ftcore.worker.context import Ranks, WorkerContext
 from ftcore.worker.main import most
 
 
-@dataclass(frozen=True)
-class Failed:
-    exitcode: int
-    timestamp: int
+def failed(rank: int, exit_code: int, time: float) -> RankFailure:
+    return RankFailure(PROTOCOL_VERSION, rank, exit_code, time)
 
 
 @pytest.mark.parametrize(
     ("failures", "first"),
     [
-        ({0: Failed(1, 7)}, 0),
-        ({0: Failed(1, 8), 1: Failed(1, 7)}, 1),
+        ([failed(0, 1, 7)], 0),
+        ([failed(0, 1, 8), failed(1, 1, 7)], 1),
         # Killed: the other one only misses it. Terminated: that was torchrun.
-        ({0: Failed(1, 7), 1: Failed(-9, 8)}, 1),
-        ({0: Failed(-15, 7), 1: Failed(1, 8)}, 1),
-        ({0: Failed(-15, 7), 1: Failed(-11, 7)}, 1),
-        ({0: Failed(-15, 8), 1: Failed(-15, 7)}, 1),
+        ([failed(0, 1, 7), failed(1, -9, 8)], 1),
+        ([failed(0, -15, 7), failed(1, 1, 8)], 1),
+        ([failed(0, -15, 7), failed(1, -11, 7)], 1),
+        ([failed(0, -15, 8), failed(1, -15, 7)], 1),
     ],
 )
 def test_which_failure_was_the_first(failures, first: int):
-    assert min(failures, key=lambda rank: ranks._order(failures[rank])) == first
+    assert min(failures, key=ranks._order).rank == first
+
+
+def test_which_failure_was_the_first_of_several_machines(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(ranks, "OTHERS_SECONDS", 0.3)
+    (tmp_path / "nodes").mkdir()
+    write_message(Meeting(PROTOCOL_VERSION, 3, "127.0.0.1", 1, True), tmp_path / ranks.MEETING)
+    missing, killed, mine = failed(4, 1, 5), failed(3, -9, 8), failed(0, 1, 7)
+    assert ranks._first_of_all(tmp_path, None, mine) == mine
+    assert ranks._first_of_all(tmp_path, 2, missing) == missing
+    # Of the machine that tells nothing in time, nothing is known.
+    assert ranks._first_of_all(tmp_path, 0, mine) == missing
+    assert ranks._first_of_all(tmp_path, 1, killed) == killed
+    assert ranks._first_of_all(tmp_path, 0, mine) == killed
 
 
 @pytest.mark.parametrize(("rank", "said"), [(0, "zero"), (1, "one"), (2, None)])
 def test_its_result_becomes_the_jobs(tmp_path: Path, rank: int, said: str | None, capsys):
     (tmp_path / "result.json").write_text("zero")
     (tmp_path / "result.rank1.json").write_text("one")
-    assert ranks._speak_for(tmp_path, rank, 1) == 1
+    assert ranks._speak_for(tmp_path, failed(rank, 1, 7)) == 1
     result = tmp_path / "result.json"
     assert (result.read_text() if result.exists() else None) == said
     assert capsys.readouterr().out == f"rank {rank} ended first, with exit code 1\n"

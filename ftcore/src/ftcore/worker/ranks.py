@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ftcore.protocol import PROTOCOL_VERSION, Meeting, RankFailure, read_message, write_message
@@ -78,15 +79,18 @@ def _first_of_all(folder: Path, node: int | None, here: RankFailure) -> RankFail
     """
     if node is None:
         return here
-    write_message(here, folder / f"nodes/failed-{node}.json")
     if node > 0:
+        with suppress(FileNotFoundError):  # the first machine is over already
+            write_message(here, folder / f"nodes/failed-{node}.json")
         return here
     wanted = read_message(Meeting, folder / MEETING).nodes
     deadline = time.monotonic() + OTHERS_SECONDS
-    while len(list(folder.glob("nodes/failed-*.json"))) < wanted and time.monotonic() < deadline:
+    while (
+        len(list(folder.glob("nodes/failed-*.json"))) < wanted - 1 and time.monotonic() < deadline
+    ):
         time.sleep(0.1)
     told = [read_message(RankFailure, path) for path in folder.glob("nodes/failed-*.json")]
-    return min(told, key=_order)
+    return min([here, *told], key=_order)
 
 
 def _speak_for(folder: Path, first: RankFailure) -> int:
