@@ -43,22 +43,27 @@ def compare(
     given), one after the other, or with ``executor="ray"`` on the nodes of a Ray cluster; a
     finished run of the same recipe, rows, seed and code below ``runs`` is reused unless ``fresh``.
     A run that fails is in ``failed`` and the others go on.
-    ``parity`` also certifies whether the backends train the same. The report is written to
+    ``parity`` also certifies whether the backends train the same, of runs where they differ in
+    nothing else. The report is written to
     ``out``, else below ``runs``.
     """
     root = root_of(runs)
     place = None if out is None else Path(out)
-    if not _are_recipes(targets):
+    stored = not _are_recipes(targets)
+    if stored:
         elsewhere = () if executor == "local" else executor
         _refuse_for_runs(backends, seeds, vary, profiles, models, overrides, fresh, elsewhere)
-        names = [str(target) for target in targets]
-        done = comparing.compare_runs(names, root, place, price=price_per_hour)
-        return ComparisonResult.of(done)
-    asked = _comparison(
-        targets, backends, seeds, vary, profiles, models, overrides, parity, price_per_hour
-    )
     with Several([observer_for(progress)]) as watcher:
         workplace = Workplace(root, watcher, python=python, offline=offline, fresh=fresh)
+        if stored:
+            names = [str(target) for target in targets]
+            done = comparing.compare_runs(
+                names, workplace, place, price=price_per_hour, parity=parity
+            )
+            return ComparisonResult.of(done)
+        asked = _comparison(
+            targets, backends, seeds, vary, profiles, models, overrides, parity, price_per_hour
+        )
         return ComparisonResult.of(comparing.compare_recipes(asked, workplace, place, executor))
 
 

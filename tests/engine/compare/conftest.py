@@ -45,8 +45,6 @@ def compare(
         given = {"python": "current", "runs": toy.runs, "progress": toy.heard, "parity": False}
         if not targets:
             targets = (toy.recipe,)
-        else:
-            given.pop("parity")
         return ftcore.compare(*targets, **{**given, **options})  # type: ignore[arg-type]
 
     yield run

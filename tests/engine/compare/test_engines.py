@@ -77,3 +77,15 @@ def test_two_engines_with_two_seeds(tiny_model: Path, tmp_path: Path) -> None:
     assert [cell.state for cell in again.cells] == ["reused"] * 4
     assert again.certificate is not None
     assert again.certificate.holds
+
+    # The same of the runs themselves, as long as their recipe is what it was.
+    two = [str(cell.run) for cell in again.cells if cell.seed == again.cells[0].seed]
+    stored = ftcore.compare(*two, runs=runs, progress=False)
+    assert stored.certificate is not None
+    assert stored.certificate.identical
+    without = ftcore.compare(*two, runs=runs, parity=False, progress=False)
+    assert without.certificate is None
+    recipe.write_text(recipe.read_text("utf-8").replace("1e-2", "1e-3"), encoding="utf-8")
+    changed = ftcore.compare(*two, runs=runs, progress=False)
+    assert changed.certificate is None
+    assert any("is no longer the recipe of" in note for note in changed.comparison.notes)

@@ -29,7 +29,7 @@ from ftcore.cli import options
 @click.option("--profiles", metavar="P,Q,...", default="", help="Profiles; `none` is without one.")
 @click.option("--models", metavar="M,N,...", default="", help="Models to compare.")
 @options.set_option
-@click.option("--no-parity", is_flag=True, help="No certificate of backends' first steps.")
+@click.option("--no-parity", is_flag=True, help="No certificate of the backends' first steps.")
 @click.option(
     "--price-per-hour", type=click.FloatRange(min=0), help="Price of this machine, for the cost."
 )

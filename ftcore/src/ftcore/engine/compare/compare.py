@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftcore.comparison.certificate import Asked as ParityAsked
-from ftcore.comparison.certificate import Certificate
 from ftcore.engine.compare.carry_out import carry_out
 from ftcore.engine.compare.cells import Cell, plan_cells, require_rows
-from ftcore.engine.compare.choices import NO_PROFILE, Asked, parse_vary, what_varies
+from ftcore.engine.compare.certified import certificate_of_recipes, certificate_of_runs
+from ftcore.engine.compare.choices import Asked, what_varies
 from ftcore.engine.compare.progress import DoneCell, Executor, failures
 from ftcore.engine.compare.ray_cluster import carry_out_on_ray
 from ftcore.engine.compare.stored import group
 from ftcore.engine.opening import use_plugins
-from ftcore.engine.parity.check import certify
 from ftcore.engine.parity.trainings import Workplace
 from ftcore.engine.run import matplotlib_folder
-from ftcore.errors import FtError
 from ftcore.report.compare import write_comparison
 from ftcore.report.compare_data import ComparedVariant, Comparison, FailedCell, make_comparison
 from ftcore.report.compare_run import read_compared
@@ -28,7 +25,6 @@ from ftcore.runs.folder import RunFolder
 from ftcore.runs.listing import find_run
 
 FOLDER = "comparisons"
-PARITY_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +61,7 @@ def compare_recipes(
         done = carry_out_on_ray(cells, workplace, folder)
     else:
         done = carry_out(cells, use_plugins(), workplace, folder)
-    certificate: Certificate | None = None
-    notes: list[str] = []
-    if asked.parity and len(set(asked.backends)) > 1:
-        certificate, notes = _certificate(asked, workplace, folder, _one_each(cells, done))
+    certificate, notes = certificate_of_recipes(asked, workplace, folder, cells, done)
     by_variant: dict[str, ComparedVariant] = {}
     for cell, ended in zip(cells, done, strict=True):
         name, before = cell.choice.name, by_variant.get(cell.choice.name)
@@ -92,24 +85,35 @@ def compare_recipes(
 
 
 def compare_runs(
-    names: Sequence[str], runs: Path, out: Path | None = None, *, price: float | None = None
+    names: Sequence[str],
+    workplace: Workplace,
+    out: Path | None = None,
+    *,
+    price: float | None = None,
+    parity: bool = True,
 ) -> Compared:
-    """Compare stored runs; raises `RunNotFound` for one that is not finished or not scored."""
+    """Compare stored runs; raises `RunNotFound` for one that is not finished or not scored.
+
+    ``parity`` trains the first steps on each backend where the runs differ in that only.
+    """
     found: dict[str, RunFolder] = {}
     for name in names:
-        run = find_run(name, runs)
+        run = find_run(name, workplace.runs)
         found.setdefault(str(run.path), run)
     variants = group([read_compared(run) for run in found.values()])
     recipes = dict.fromkeys(run.manifest.recipe for v in variants for run in v.runs)
     title = " and ".join(recipes)
+    key = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:8]
+    folder = out or workplace.runs / FOLDER / f"{title.replace(' ', '-')}-{key}"
+    certificate, notes = certificate_of_runs(variants, workplace, folder) if parity else (None, [])
     comparison = make_comparison(
         variants,
         title=title,
         seeds_by=what_varies([variant.settings for variant in variants]),
+        certificate=certificate,
+        notes=notes,
         price=price,
     )
-    key = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:8]
-    folder = out or runs / FOLDER / f"{title.replace(' ', '-')}-{key}"
     return _written(comparison, folder, ())
 
 
@@ -117,45 +121,6 @@ def _written(comparison: Comparison, folder: Path, done: Sequence[DoneCell]) -> 
     with matplotlib_folder():
         page = write_comparison(comparison, folder)
     return Compared(comparison, folder, page, tuple(done))
-
-
-def _certificate(
-    asked: Asked, workplace: Workplace, folder: Path, full_runs: tuple[str, ...]
-) -> tuple[Certificate | None, list[str]]:
-    """Certify the first steps on all backends; what keeps it from being made is a remark."""
-    varied = [f"{key}={values[0]}" for key, values in map(parse_vary, asked.vary)]
-    profile = asked.profiles[0] if asked.profiles else None
-    question = ParityAsked(
-        recipe=str(asked.recipes[0].absolute()),
-        profile=None if profile == NO_PROFILE else profile,
-        model=asked.models[0] if asked.models else None,
-        overrides=(*asked.overrides, *varied),
-        backends=tuple(dict.fromkeys(asked.backends)),
-        reference=False,
-        mode="strict",
-        steps=PARITY_STEPS,
-        max_length=None,
-        runs=full_runs,
-    )
-    workplace.observer.notice("parity: the first steps on every backend")
-    try:
-        certificate = certify(question, workplace)
-    except FtError as error:
-        return None, [f"there is no parity certificate: {error.message}"]
-    certificate.save(folder / "parity.json")
-    others = len(asked.recipes) > 1 or len(asked.profiles) > 1 or len(asked.models) > 1
-    if others or any(len(parse_vary(text)[1]) > 1 for text in asked.vary):
-        return certificate, ["the parity certificate is that of the first variant's settings"]
-    return certificate, []
-
-
-def _one_each(cells: Sequence[Cell], done: Sequence[DoneCell]) -> tuple[str, ...]:
-    """Return a finished run of each backend: the first variant's that has one."""
-    found: dict[str, str] = {}
-    for cell, ended in zip(cells, done, strict=True):
-        if ended.state != "failed" and ended.run is not None:
-            found.setdefault(cell.backend, ended.run)
-    return tuple(found.values())
 
 
 def _title(cells: Sequence[Cell]) -> str:
