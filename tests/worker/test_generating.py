@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ftcore.cache import cache_dir
-from ftcore.code_folder import code_folder
-from ftcore.engine.observer import Observer
-from ftcore.engine.place import place
-from ftcore.plugins import load_plugins
-
 pytestmark = pytest.mark.heavy
 
 BACKENDS = ("trl", "swift", "llamafactory")
-SCRIPT = Path(__file__).with_name("generating.py")
+SCRIPT = "generating.py"
 GREEDY = (
     "greedy",
     "one row",
@@ -32,23 +24,10 @@ GREEDY = (
 )
 
 
-@pytest.fixture(scope="session")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
-    """A function that returns what a backend's environment has found; each is asked once."""
-    kept: dict[str, dict[str, Any]] = {}
-
-    def compare(backend: str) -> dict[str, Any]:
-        if backend not in kept:
-            spec = load_plugins().backend(backend)
-            environment = place(spec, "cpu", python=None, offline=False, observer=Observer())
-            output = tmp_path_factory.mktemp(backend) / "found.json"
-            code = code_folder(cache_dir(), spec.package)
-            command = [environment.python, SCRIPT, code, output]
-            subprocess.run(command, check=True, capture_output=True)
-            kept[backend] = json.loads(output.read_text("utf-8"))
-        return kept[backend]
-
-    return compare
+@pytest.fixture
+def compared(found_by: Callable[[str, str], dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+    """A function that returns what a backend's environment has found."""
+    return partial(found_by, SCRIPT)
 
 
 @pytest.mark.parametrize("case", GREEDY)

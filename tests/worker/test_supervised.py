@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ftcore.cache import cache_dir
-from ftcore.code_folder import code_folder
-from ftcore.engine.observer import Observer
-from ftcore.engine.place import place
-from ftcore.plugins import load_plugins
-
 pytestmark = pytest.mark.heavy
 
 BACKENDS = ("trl", "swift", "llamafactory")
-SCRIPT = Path(__file__).with_name("narrowing.py")
+SCRIPT = "narrowing.py"
 
 
-@pytest.fixture(scope="session")
-def narrowed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
-    """A function that returns what a backend's environment has found; each is asked once."""
-    kept: dict[str, dict[str, Any]] = {}
-
-    def find(backend: str) -> dict[str, Any]:
-        if backend not in kept:
-            spec = load_plugins().backend(backend)
-            environment = place(spec, "cpu", python=None, offline=False, observer=Observer())
-            output = tmp_path_factory.mktemp(backend) / "found.json"
-            code = code_folder(cache_dir(), spec.package)
-            command = [environment.python, SCRIPT, code, output]
-            done = subprocess.run(command, check=False, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
-            kept[backend] = json.loads(output.read_text("utf-8"))
-        return kept[backend]
-
-    return find
+@pytest.fixture
+def narrowed(found_by: Callable[[str, str], dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+    """A function that returns what a backend's environment has found."""
+    return partial(found_by, SCRIPT)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

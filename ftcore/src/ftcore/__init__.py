@@ -38,15 +38,14 @@ if TYPE_CHECKING:
         WorkerCrashed,
     )
     from ftcore.face import (
-        evaluate,
         join,
-        judge_report,
         plan,
         preview,
         resume,
         run,
     )
     from ftcore.face_compare import compare, plan_comparison
+    from ftcore.face_evaluate import evaluate, judge_report
     from ftcore.face_parity import parity, verify_parity
     from ftcore.judging.report import JudgeReport
     from ftcore.recipe.loading import LoadedRecipe, load_recipe
@@ -113,9 +112,9 @@ _HOMES = {
     "Recipe": "ftcore.recipe.schema",
     "RunResult": "ftcore.results",
     "compare": "ftcore.face_compare",
-    "evaluate": "ftcore.face",
+    "evaluate": "ftcore.face_evaluate",
     "join": "ftcore.face",
-    "judge_report": "ftcore.face",
+    "judge_report": "ftcore.face_evaluate",
     "load_recipe": "ftcore.recipe.loading",
     "parity": "ftcore.face_parity",
     "plan": "ftcore.face",

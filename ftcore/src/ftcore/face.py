@@ -22,7 +22,6 @@ from typing import Literal
 from ftcore.cache import require_disk
 from ftcore.display.preview import Preview
 from ftcore.display.watcher import PluginWatcher, Several
-from ftcore.engine.evaluate import evaluate as evaluate_target
 from ftcore.engine.evaluators import evaluator_hook, with_evaluator
 from ftcore.engine.gates import GateRequest, open_gates
 from ftcore.engine.join import join as join_run
@@ -30,19 +29,14 @@ from ftcore.engine.join import waiting_run
 from ftcore.engine.observer import Observer
 from ftcore.engine.opening import Changes, open_recipe, use_plugins
 from ftcore.engine.plan import Plan
-from ftcore.engine.predictions import score_given
 from ftcore.engine.prepare import Prepared, prepare
 from ftcore.engine.preview import Part, preview_rows
 from ftcore.engine.resume import resume as resume_run
 from ftcore.engine.run import execute, expected_bytes
-from ftcore.engine.targets import find_target, own_recipe
 from ftcore.errors import DiskFull
 from ftcore.evaluation.gated import require_held
-from ftcore.judging.contests import find_contest
-from ftcore.judging.pairs import Baseline
-from ftcore.judging.report import JudgeReport
 from ftcore.recipe.loading import LoadedRecipe
-from ftcore.results import EvaluationResult, RunResult, ShownPlan
+from ftcore.results import RunResult, ShownPlan
 from ftcore.runs.listing import find_run, runs_root
 
 RecipeLike = str | PathLike[str] | LoadedRecipe
@@ -73,8 +67,8 @@ def plan(
     """
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
-    loaded = open_recipe(_path(recipe), plugins, changes)
-    gates = open_gates(loaded, _gates(require, no_worse_than, margin), root_of(runs))
+    loaded = open_recipe(path_of(recipe), plugins, changes)
+    gates = open_gates(loaded, gates_of(require, no_worse_than, margin), root_of(runs))
     with Several([observer_for(progress)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
@@ -102,7 +96,7 @@ def preview(
     """
     plugins = use_plugins()
     changes = Changes(profile=profile, model=model, overrides=tuple(overrides))
-    loaded = open_recipe(_path(recipe), plugins, changes)
+    loaded = open_recipe(path_of(recipe), plugins, changes)
     with Several([observer_for(progress)]) as watcher:
         found = preview_rows(
             loaded, part=part, limit=rows, lost=lost, offline=offline, notify=watcher.notice
@@ -141,8 +135,8 @@ def run(
     """
     changes = Changes(backend, profile, model, tuple(overrides), seed)
     plugins = use_plugins()
-    loaded = open_recipe(_path(recipe), plugins, changes)
-    gates = open_gates(loaded, _gates(require, no_worse_than, margin), root_of(runs))
+    loaded = open_recipe(path_of(recipe), plugins, changes)
+    gates = open_gates(loaded, gates_of(require, no_worse_than, margin), root_of(runs))
     with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
         watcher.phase("prepare")
         prepared = prepare(loaded, plugins, offline=offline, notify=watcher.notice)
@@ -206,76 +200,6 @@ def join(
     return found.path
 
 
-def evaluate(
-    target: str | PathLike[str],
-    recipe: RecipeLike | None = None,
-    *,
-    backend: str | None = None,
-    profile: str | None = None,
-    model: str | None = None,
-    overrides: Sequence[str] = (),
-    limit: int | None = None,
-    fresh: bool = False,
-    evaluator: str | None = None,
-    python: str | None = None,
-    offline: bool = False,
-    runs: str | PathLike[str] | None = None,
-    require: Sequence[str] = (),
-    no_worse_than: str | PathLike[str] | None = None,
-    margin: float | None = None,
-    progress: Progress = "auto",
-) -> EvaluationResult:
-    """Answer the recipe's test rows again and score them, as `ft eval` does.
-
-    ``target`` is a run (its folder or id), an adapter folder, a model folder, or a file of
-    predictions made elsewhere (JSON lines with ``prediction``, and ``row_id`` unless they are in
-    the order of the rows); ``limit`` bounds the rows. A run's adapter is evaluated on the base
-    model that it was trained on. Answers that the run or an earlier evaluation has given to the
-    same questions are taken over unless ``fresh``; ``evaluator`` "native" has the engine's own
-    inference answer. ``recipe`` None is the run's own. ``require``, ``no_worse_than`` and
-    ``margin`` are gates, as of `run`.
-    """
-    root = root_of(runs)
-    found = find_target(str(target), root)
-    given = tuple(overrides) if limit is None else (*overrides, f"evaluation.limit={limit}")
-    changes = Changes(backend, profile, found.model or model, given)
-    plugins = use_plugins()
-    loaded = open_recipe(_path(recipe or own_recipe(found)), plugins, changes)
-    gates = open_gates(loaded, _gates(require, no_worse_than, margin), root)
-    with Several([observer_for(progress), PluginWatcher(plugins)]) as watcher:
-        if found.kind == "predictions":
-            done = score_given(found, loaded, runs=root, observer=watcher, gates=gates)
-        else:
-            spec = plugins.backend(loaded.recipe.default_backend)
-            done = evaluate_target(
-                found,
-                loaded,
-                plugins,
-                runs=root,
-                observer=watcher,
-                python=python,
-                offline=offline,
-                evaluator=evaluator_hook(spec, evaluator, plugins.backends().values()),
-                fresh=fresh,
-                gates=gates,
-            )
-    return require_held(EvaluationResult.of(done))
-
-
-def judge_report(
-    run: str | PathLike[str],
-    other: str | PathLike[str] | None = None,
-    *,
-    baseline: Baseline | None = None,
-    runs: str | PathLike[str] | None = None,
-) -> JudgeReport:
-    """Return what the votes of `ft judge` come to: one run before and after, or two runs.
-
-    Nothing is written; ``write()`` of the report puts it beside the votes.
-    """
-    return JudgeReport.of(find_contest(run, other, runs=runs, baseline=baseline))
-
-
 def _with_disk(prepared: Prepared, runs: Path) -> Plan:
     """Return the plan with too little disk space among the limits of this machine."""
     try:
@@ -286,9 +210,10 @@ def _with_disk(prepared: Prepared, runs: Path) -> Plan:
     return prepared.plan
 
 
-def _gates(
+def gates_of(
     require: Sequence[str], no_worse_than: str | PathLike[str] | None, margin: float | None
 ) -> GateRequest:
+    """Return the gates that are asked for."""
     if isinstance(require, str):
         require = [require]
     run = None if no_worse_than is None else str(no_worse_than)
@@ -333,5 +258,6 @@ def _line(text: str) -> None:
     sys.stderr.flush()
 
 
-def _path(recipe: RecipeLike) -> Path | LoadedRecipe:
+def path_of(recipe: RecipeLike) -> Path | LoadedRecipe:
+    """Return a recipe as it was given, its path as a `Path`."""
     return recipe if isinstance(recipe, LoadedRecipe) else Path(recipe)

@@ -59,9 +59,9 @@ def command(
     same questions are not given again. Exit code 7 where a gate (--require, --no-worse-than) does
     not hold.
     """
-    from ftcore import face
     from ftcore.cli import output
     from ftcore.cli.gate_output import end, held_or_not
+    from ftcore.face_evaluate import evaluate
 
     given: dict[str, Any] = {
         "backend": backend,
@@ -79,7 +79,7 @@ def command(
         "margin": margin,
     }
     watcher = output.observer(as_json=as_json, quiet=quiet)
-    result, error = held_or_not(lambda: face.evaluate(target, recipe, **given, progress=watcher))
+    result, error = held_or_not(lambda: evaluate(target, recipe, **given, progress=watcher))
     if as_json:
         output.show_json(result.to_json())
     else:
