@@ -265,3 +265,13 @@ def test_nothing_can_be_changed_in_a_run_that_goes_on(ft, given, what):
 def test_a_recipe_or_a_run_is_needed(ft):
     assert "Missing argument 'RECIPE'" in ft("run").refused(2)
     assert "no run 'nothing'" in ft("run", "--resume", "nothing").refused(2)
+
+
+def test_without_test_rows_nothing_is_scored(ft, toy):
+    given = ("--python", "current", "--runs", toy.runs, "--set", "data.test=")
+    said = ft("run", toy.recipe, *given)
+    assert said.code == 0, said.err
+    assert "nothing was scored: the recipe has no test rows" in said.out
+    assert "Metric" not in said.out
+    assert "ft eval" not in said.out
+    assert "Metric" not in ft("runs", "show", "last", "--runs", toy.runs).out

@@ -88,7 +88,8 @@ def _show_result(result: RunResult, again: str, *, as_json: bool, quiet: bool) -
     elif quiet:
         output.show_lines([result.folder])
     else:
-        output.show(result.metrics.grid())
+        if len(result.metrics):
+            output.show(result.metrics.grid())
         if result.gates:
             output.show(gates_grid(result.gates))
         output.show_lines(_places(result, again))
@@ -121,7 +122,10 @@ def _again(recipe: Path, given: Mapping[str, Any]) -> str:
 
 def _places(result: RunResult, again: str) -> Iterator[str]:
     folder = shlex.quote(str(_short(result.folder)))
-    yield f"{result.metrics.main} decides; intervals hold 95%, by resampling the test rows"
+    if len(result.metrics):
+        yield f"{result.metrics.main} decides; intervals hold 95%, by resampling the test rows"
+    else:
+        yield "nothing was scored: the recipe has no test rows"
     yield ""
     yield f"run directory  {_short(result.folder)}"
     yield f"report         {_short(result.report_path)}"
@@ -129,7 +133,8 @@ def _places(result: RunResult, again: str) -> Iterator[str]:
     yield ""
     yield "next:"
     yield f"  ft runs show {folder}"
-    yield f"  ft eval {folder} {again}"
+    if len(result.metrics):
+        yield f"  ft eval {folder} {again}"
 
 
 def _short(path: Path) -> Path:

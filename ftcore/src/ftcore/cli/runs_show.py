@@ -37,7 +37,7 @@ def command(run: str, runs: Path | None, as_json: bool) -> None:
         output.show_json(_data(found, metrics))
         return
     output.show(Facts.of(_facts(found), found.path.name))
-    if metrics:
+    if metrics and metrics["stages"]:
         output.show(MetricTable.from_metrics(metrics).grid())
 
 
