@@ -23,7 +23,7 @@ from ftcore.engine.resume import resume
 from ftcore.errors import FtError
 from ftcore.launcher import Launcher, spawn
 from ftcore.plugins import load_plugins
-from ftcore.protocol import Receipt, decode
+from ftcore.protocol import Receipt, Result, Stage, decode, read_message, write_message
 from ftcore.runs.folder import RunFolder
 
 pytestmark = pytest.mark.heavy
@@ -231,6 +231,8 @@ if rank == 1:
 assert refused("guarantee.replicas", world.check_replicas, network, "cpu")
 assert world.any_rank(rank == 1, "cpu") and not world.any_rank(False, "cpu")
 assert world.total([1.5, rank], "cpu") == [3.0, 1.0]
+world.leave()
+assert not torch.distributed.is_initialized()
 """
 
 
@@ -245,3 +247,49 @@ def test_what_ranks_agree_on(tmp_path: Path):
     command = [str(environment.python), *ranks, str(script), str(code)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+MEETING = """
+import sys
+code, here, job, struck = sys.argv[1:]
+sys.path[:0] = [code, here]
+import torch
+from ftcore.backends import Trainer, TrainOutcome
+from ftcore.errors import DataError
+from ftcore.worker.main import run_job_file
+
+class Meets(Trainer):
+    def train(self, stage):
+        torch.distributed.init_process_group("gloo")
+        if torch.distributed.get_rank() == int(struck):
+            raise DataError("a row that cannot be")
+        torch.distributed.barrier()
+        return TrainOutcome(stage.output, 1, {})
+
+if __name__ == "__main__":
+    code = run_job_file(job)
+    assert not torch.distributed.is_initialized()
+    sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("struck", [-1, 0, 1])
+def test_ranks_leave_their_group_before_they_end(make_job, tmp_path: Path, struck: int):
+    """torch aborts now and then where an interpreter ends while its group stands."""
+    spec = load_plugins().backend("trl")
+    environment = place(spec, "cpu", python=None, offline=False, observer=Observer())
+    script = tmp_path / "meeting.py"
+    script.write_text(MEETING)
+    stages = [Stage("train", "train", str(tmp_path / "made"))]
+    job = make_job(stages, world_size=2, trainer="meeting:Meets")
+    write_message(job, tmp_path / "run" / "job.json")
+    command = [environment.python, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node=2", script, code_folder(cache_dir(), spec.package), tmp_path]
+    command += [tmp_path / "run" / "job.json", str(struck)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode == 0) == (struck < 0), done.stderr
+    assert "SIGABRT" not in done.stderr
+    name = "result.rank1.json" if struck == 1 else "result.json"
+    result = read_message(Result, tmp_path / "run" / name)
+    told = result.failure.message if result.failure else None
+    assert told == ("a row that cannot be" if struck >= 0 else None)

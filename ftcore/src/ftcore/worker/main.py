@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ftcore.errors import FtError, UnsupportedError
 from ftcore.protocol import PROTOCOL_VERSION, Failure, Job, Result, read_message, write_message
+from ftcore.worker import world
 from ftcore.worker.context import Ranks, WorkerContext
 from ftcore.worker.devices import limit_devices
 from ftcore.worker.memory import cuda_memory, peak_memory_mib
@@ -56,8 +57,20 @@ def run_job_file(path: str) -> int:
         runner.results["process"] = most(job.finished.get("process", {}), used_memory())
         result = Result(PROTOCOL_VERSION, status, runner.results, versions(), failure)
         write_message(result, Path(job.folder) / rank_result(ranks.rank))
+    if ranks.world_size > 1:
+        part(status == "failed")
     sys.stdout.flush()
     return EXIT_FAILED if status == "failed" else 0
+
+
+def part(failed: bool) -> None:
+    """Leave the other ranks in order; one that failed ends at once, as they may wait for it."""
+    if not failed:
+        world.leave()
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_FAILED)
 
 
 def check_world(job: Job, ranks: Ranks) -> None:

@@ -54,6 +54,18 @@ def wait_for_all() -> None:
         torch.distributed.barrier()
 
 
+def leave() -> None:
+    """Leave the group of ranks, where there is one; all of them must.
+
+    An interpreter that ends while its group stands is aborted by torch now and then, after all is
+    done: https://github.com/pytorch/pytorch/issues/190489.
+    """
+    if _joined() > 1:
+        import torch
+
+        torch.distributed.destroy_process_group()
+
+
 def check_replicas(network: Any, device: Any) -> None:
     """Raise `GuaranteeError` unless every rank holds the same trained weights, to the bit.
 
