@@ -16,7 +16,7 @@ from ftcore.engine import nodes
 from ftcore.engine.join import await_begin, claim, waiting_run
 from ftcore.engine.nodes import await_others, claims, free_port, meeting_place, own_address
 from ftcore.errors import ClusterError, RunNotFound, UnsupportedError
-from ftcore.protocol import Job, Meeting, read_message
+from ftcore.protocol import MEETING, Job, Meeting, read_message
 from ftcore.runs.folder import RunFolder
 
 
@@ -47,7 +47,7 @@ def test_three_machines_meet(run: RunFolder, job: Job):
     heard: list[str] = []
     with meeting_place(job, heard.append):
         assert heard == [f"2 more machines must join: run `ft join {run.path}` there"]
-        meeting = read_message(Meeting, run.file("nodes/meeting.json"))
+        meeting = read_message(Meeting, run.file(MEETING))
         assert (meeting.nodes, meeting.address, meeting.begun) == (3, "127.0.0.1", False)
         assert waiting_run(run.path.parent, 0.0).path == run.path
         assert [claim(run), claim(run)] == [1, 2]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftcore.protocol import PROTOCOL_VERSION, Meeting, RankFailure, write_message
+from ftcore.protocol import MEETING, PROTOCOL_VERSION, Meeting, RankFailure, write_message
 from ftcore.worker import ranks
 from ftcore.worker.context import Ranks, WorkerContext
 from ftcore.worker.main import most
@@ -35,7 +35,7 @@ def test_which_failure_was_the_first(failures, first: int):
 def test_which_failure_was_the_first_of_several_machines(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(ranks, "OTHERS_SECONDS", 0.3)
     (tmp_path / "nodes").mkdir()
-    write_message(Meeting(PROTOCOL_VERSION, 3, "127.0.0.1", 1, True), tmp_path / ranks.MEETING)
+    write_message(Meeting(PROTOCOL_VERSION, 3, "127.0.0.1", 1, True), tmp_path / MEETING)
     missing, killed, mine = failed(4, 1, 5), failed(3, -9, 8), failed(0, 1, 7)
     assert ranks._first_of_all(tmp_path, None, mine) == mine
     assert ranks._first_of_all(tmp_path, 2, missing) == missing

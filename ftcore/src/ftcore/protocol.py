@@ -26,7 +26,10 @@ from ftcore.wire import (
 
 __all__ = [
     "EVENT_TYPES",
+    "MEETING",
+    "NODES",
     "PROTOCOL_VERSION",
+    "STOP_REQUEST",
     "Decoding",
     "Event",
     "EventType",
@@ -56,6 +59,11 @@ EventType = Literal[
     "started", "progress", "metric", "checkpoint", "artifact", "warning", "heartbeat", "finished"
 ]
 EVENT_TYPES: tuple[str, ...] = typing.get_args(EventType)
+
+# Where, in the run directory, a stop is asked for and several machines meet.
+STOP_REQUEST = "stop.request"
+NODES = "nodes"
+MEETING = f"{NODES}/meeting.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,14 @@ class TrainSettings:
     neftune_alpha: float | None = None
     min_lr_ratio: float | None = None
     virtual_tokens: int | None = None
+
+    @property
+    def narrow_loss(self) -> bool:
+        """Whether the loss needs logits only where a label follows: ft's standard one.
+
+        Virtual tokens in front of a row would shift the places.
+        """
+        return self.loss == "standard" and self.virtual_tokens is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,9 @@ def logit_places(settings: TrainSettings, longest: int, most_supervised: int) ->
 
     A place of one row is a place of all rows of its micro-batch.
     """
-    if settings.loss != "standard" or settings.virtual_tokens is not None:
-        return longest
-    return min(longest, settings.batch_size * most_supervised)
+    if settings.narrow_loss:
+        return min(longest, settings.batch_size * most_supervised)
+    return longest
 
 
 def weight_bytes(facts: ModelFacts, dtype: str, quantization: str) -> float:

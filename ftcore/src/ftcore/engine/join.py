@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ftcore.cache import cache_dir
 from ftcore.code_folder import code_folder
-from ftcore.engine.nodes import FOLDER, MEETING, POLL_SECONDS
+from ftcore.engine.nodes import POLL_SECONDS
 from ftcore.engine.observer import Observer
 from ftcore.engine.place import place
 from ftcore.engine.prepare import backend_for
@@ -18,7 +19,7 @@ from ftcore.engine.same import environment_changes
 from ftcore.errors import ClusterError, ProtocolViolation, RunNotFound
 from ftcore.launcher import Launcher, run_part, sigterm_as_stop
 from ftcore.plugins import Plugins
-from ftcore.protocol import Job, Meeting, read_message, write_json
+from ftcore.protocol import MEETING, NODES, Job, Meeting, read_message, write_json
 from ftcore.recipe.resolved import load_resolved
 from ftcore.runs.folder import RunFolder
 from ftcore.runs.listing import list_runs
@@ -75,9 +76,11 @@ def join(
                 hint="install the same ft and plugins on all machines",
                 code="cluster.different",
             )
-        node = claim(run)
-        observer.notice(f"joined {run.path.name} as machine {node + 1}; waiting for it to train")
-        try:
+        # Held from here on: it may take long until the others have come.
+        with environment.lease() as lease, claimed(run) as node:
+            observer.notice(
+                f"joined {run.path.name} as machine {node + 1}; waiting for it to train"
+            )
             await_begin(run)
             launcher = Launcher(
                 environment.python,
@@ -87,19 +90,26 @@ def join(
             # Only now is it the job of the training.
             job = read_message(Job, run.file("job.json"))
             observer.notice(f"training with {job.world_size} processes on {job.nodes} machines")
-            with environment.lease() as lease:
-                fds = () if lease is None else (lease,)
-                run_part(launcher, job, node, observer.notice, lease_fds=fds)
-        finally:
-            run.file(f"{FOLDER}/{node}.json").unlink(missing_ok=True)
+            fds = () if lease is None else (lease,)
+            run_part(launcher, job, node, observer.notice, lease_fds=fds)
     return node
+
+
+@contextmanager
+def claimed(run: RunFolder) -> Iterator[int]:
+    """Hold a machine's number while the block runs."""
+    node = claim(run)
+    try:
+        yield node
+    finally:
+        run.file(f"{NODES}/{node}.json").unlink(missing_ok=True)
 
 
 def claim(run: RunFolder) -> int:
     """Take the lowest number that is free, from 1; `ClusterError` where all are taken."""
     meeting = _require_waiting(run)
     for number in range(1, meeting.nodes):
-        path = run.file(f"{FOLDER}/{number}.json")
+        path = run.file(f"{NODES}/{number}.json")
         with suppress(FileExistsError):
             # Only one of two that come at once can make the file.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
@@ -140,5 +150,5 @@ def _require_waiting(run: RunFolder) -> Meeting:
 
 def _meeting(run: RunFolder) -> Meeting | None:
     with suppress(ProtocolViolation):
-        return read_message(Meeting, run.file(f"{FOLDER}/{MEETING}"))
+        return read_message(Meeting, run.file(MEETING))
     return None

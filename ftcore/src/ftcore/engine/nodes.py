@@ -16,12 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from ftcore.errors import ClusterError, UnsupportedError
-from ftcore.protocol import PROTOCOL_VERSION, Job, Meeting, read_message, write_message
+from ftcore.protocol import (
+    MEETING,
+    NODES,
+    PROTOCOL_VERSION,
+    Job,
+    Meeting,
+    read_message,
+    write_message,
+)
 from ftcore.recipe.schema import Recipe
 from ftcore.report.numbers import duration
 
-FOLDER = "nodes"
-MEETING = "meeting.json"
 ADDRESS = "FT_ADDRESS"
 POLL_SECONDS = 0.2
 TELL_SECONDS = 30.0
@@ -34,9 +40,10 @@ def meeting_place(job: Job, notify: Callable[[str], None]) -> Iterator[None]:
     if job.nodes == 1:
         yield
         return
-    folder = Path(job.folder) / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder = Path(job.folder)
+    place = folder / NODES
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
     address = os.environ.get(ADDRESS) or own_address()
     meeting = Meeting(PROTOCOL_VERSION, job.nodes, address, free_port(address))
     write_message(meeting, folder / MEETING)
@@ -46,7 +53,7 @@ def meeting_place(job: Job, notify: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def await_others(job: Job, notify: Callable[[str], None]) -> None:
@@ -56,9 +63,9 @@ def await_others(job: Job, notify: Callable[[str], None]) -> None:
     """
     if job.nodes == 1:
         return
-    folder = Path(job.folder) / FOLDER
+    folder = Path(job.folder)
     begin = told = time.monotonic()
-    while len(come := claims(folder)) < job.nodes - 1:
+    while len(come := claims(folder / NODES)) < job.nodes - 1:
         now = time.monotonic()
         missing = job.nodes - 1 - len(come)
         if now - begin > WAIT_SECONDS:

@@ -14,7 +14,7 @@ from ftcore.cache import cache_dir
 from ftcore.data.stored_stream import Stream
 from ftcore.engine.capabilities import CapabilityNotes, check_capabilities
 from ftcore.engine.engine_options import engine_options, other_tables
-from ftcore.engine.estimates import estimate
+from ftcore.engine.estimates import Estimate, estimate
 from ftcore.engine.inputs import Inputs, open_data, read_held, require_good_beginning
 from ftcore.engine.make_stream import make_stream, require_askable
 from ftcore.engine.plan import Plan
@@ -214,21 +214,35 @@ def make_plan(
         stop_token=renderer.stop_token,
         evaluation=recipe.evaluation.model_dump(),
         export=list(recipe.export.formats),
-        estimate=estimate(
-            facts,
-            settings,
-            dtype=frozen_dtype(recipe),
-            quantization=recipe.model.quantization,
-            device=device,
-            longest=int(lengths.max()),
-            most_supervised=int(stream.supervised("train").max()),
-            train_tokens=padded_tokens(order, lengths, settings.padding_multiple),
-            cache=cache_dir(),
-            rate_key=rate_key,
-        ),
+        estimate=estimate_run(recipe, facts, stream, order, settings, device, rate_key),
         approximate=notes.approximate,
         warnings=[str(warning) for warning in inputs.warnings],
         machine_problems=[str(problem) for problem in notes.machine],
+    )
+
+
+def estimate_run(
+    recipe: Recipe,
+    facts: ModelFacts,
+    stream: Stream,
+    order: Order,
+    settings: TrainSettings,
+    device: str,
+    rate_key: str,
+) -> Estimate:
+    """Return the peak memory and time to expect of the training."""
+    lengths = stream.lengths("train")
+    return estimate(
+        facts,
+        settings,
+        dtype=frozen_dtype(recipe),
+        quantization=recipe.model.quantization,
+        device=device,
+        longest=int(lengths.max()),
+        most_supervised=int(stream.supervised("train").max()),
+        train_tokens=padded_tokens(order, lengths, settings.padding_multiple),
+        cache=cache_dir(),
+        rate_key=rate_key,
     )
 
 

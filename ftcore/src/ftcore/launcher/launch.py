@@ -14,12 +14,11 @@ from ftcore.launcher.ending import classify, result_if_any
 from ftcore.launcher.environment import worker_environment
 from ftcore.launcher.interrupts import Stopped, StopSignals
 from ftcore.launcher.process_tree import MARK, end_leftovers, kill_tree, marked_processes
-from ftcore.protocol import Event, Job, Receipt, Result, decode
+from ftcore.protocol import NODES, STOP_REQUEST, Event, Job, Receipt, Result, decode
 from ftcore.runs.follow import LineFollower
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 60.0
-STOP_REQUEST = "stop.request"
 # Isolated; output as it comes, since a killed process flushes nothing; UTF-8 in every locale;
 # a stack in the log when native code crashes.
 PYTHON_FLAGS = ("-I", "-u", "-X", "utf8", "-X", "faulthandler")
@@ -163,7 +162,7 @@ class _Reader:
 
 def node_mark(folder: Path, node: int) -> Path:
     """Return what the processes of machine ``node`` carry as their run."""
-    return folder / "nodes" / str(node)
+    return folder / NODES / str(node)
 
 
 def follow(

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ftcore.protocol import EventType, Job
+from ftcore.protocol import STOP_REQUEST, EventType, Job
 from ftcore.worker.events import EventWriter
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ftcore.worker.receipts import ReceiptRecorder
     from ftcore.worker.stream import WorkerStream
 
-STOP_FILE = "stop.request"
 SEEN_ALIKE = ("progress", "metric", "checkpoint", "artifact")
 
 
@@ -54,7 +53,7 @@ class WorkerContext:
 
     def should_stop(self) -> bool:
         """Whether the parent (or a signal) asked for an early, orderly end."""
-        return self._stop or (self.folder / STOP_FILE).exists()
+        return self._stop or (self.folder / STOP_REQUEST).exists()
 
     def open_stream(self, folder: str) -> WorkerStream:
         """Open the canonical stream that the parent wrote."""

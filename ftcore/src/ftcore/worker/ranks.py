@@ -9,10 +9,18 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ftcore.protocol import PROTOCOL_VERSION, Meeting, RankFailure, read_message, write_message
+from ftcore.protocol import (
+    MEETING,
+    NODES,
+    PROTOCOL_VERSION,
+    Meeting,
+    RankFailure,
+    read_message,
+    write_message,
+)
 
 RESULT = "result.json"
-MEETING = "nodes/meeting.json"
+FAILED = "failed-*.json"
 MEET_SECONDS = 600
 OTHERS_SECONDS = 10.0
 
@@ -81,15 +89,14 @@ def _first_of_all(folder: Path, node: int | None, here: RankFailure) -> RankFail
         return here
     if node > 0:
         with suppress(FileNotFoundError):  # the first machine is over already
-            write_message(here, folder / f"nodes/failed-{node}.json")
+            write_message(here, folder / NODES / f"failed-{node}.json")
         return here
     wanted = read_message(Meeting, folder / MEETING).nodes
     deadline = time.monotonic() + OTHERS_SECONDS
-    while (
-        len(list(folder.glob("nodes/failed-*.json"))) < wanted - 1 and time.monotonic() < deadline
-    ):
+    others = folder / NODES
+    while len(list(others.glob(FAILED))) < wanted - 1 and time.monotonic() < deadline:
         time.sleep(0.1)
-    told = [read_message(RankFailure, path) for path in folder.glob("nodes/failed-*.json")]
+    told = [read_message(RankFailure, path) for path in others.glob(FAILED)]
     return min([here, *told], key=_order)
 
 

@@ -34,11 +34,8 @@ class SupervisedLogits:
 
 
 def can_narrow(network: Any, settings: TrainSettings) -> bool:
-    """Whether the model can leave logits out, and the loss is ft's standard one, which needs few.
-
-    Virtual tokens in front of a row would shift the places.
-    """
-    if settings.loss != "standard" or settings.virtual_tokens is not None:
+    """Whether the loss needs few logits, and the model can leave the others out."""
+    if not settings.narrow_loss:
         return False
     return "logits_to_keep" in inspect.signature(base_model(network).forward).parameters
 

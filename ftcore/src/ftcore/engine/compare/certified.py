@@ -12,7 +12,7 @@ from ftcore.engine.compare.choices import NO_PROFILE, Asked, parse_vary
 from ftcore.engine.compare.progress import DoneCell
 from ftcore.engine.parity.check import certify
 from ftcore.engine.parity.trainings import Workplace
-from ftcore.errors import FtError, ResumeError
+from ftcore.errors import FtError, RecipeError
 from ftcore.recipe.loading import load_recipe
 from ftcore.recipe.resolved import load_resolved
 from ftcore.report.compare_data import ComparedVariant
@@ -68,13 +68,13 @@ def certificate_of_runs(
 def _question_of_run(
     run: ComparedRun, backends: Sequence[str], full_runs: tuple[str, ...]
 ) -> ParityAsked:
-    """Ask about the recipe that a run had; `ResumeError` where its file has changed since."""
+    """Ask about the recipe that a run had; `RecipeError` where its file has changed since."""
     folder = RunFolder(run.path)
     text = folder.file("recipe.toml").read_text(encoding="utf-8")
     then = load_resolved(folder.file("resolved.toml"), text)
     now = load_recipe(then.path, profile=then.profile, overrides=then.overrides)
     if now.recipe != then.recipe or now.base != then.base:
-        raise ResumeError(f"{then.path} is no longer the recipe of {folder.path.name}")
+        raise RecipeError(f"{then.path} is no longer the recipe of {folder.path.name}")
     return _question(
         then.path,
         profile=then.profile,
