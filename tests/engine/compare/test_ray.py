@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ from typing import Any
 
 import pytest
 
+import ftcore
 from ftcore.comparison_result import ComparisonResult
-from ftcore.engine.compare import ray_cluster
 from ftcore.engine.compare.ray_cluster import Node, resources, slots
 from ftcore.errors import ClusterError
 from ftcore.runs.listing import list_runs
@@ -86,10 +87,13 @@ def test_two_nodes_share_the_runs(toy: Any, compare: Compare, cluster: Any) -> N
 
 
 @pytest.mark.heavy
-def test_a_node_that_sees_other_files_is_named(
-    toy: Any, compare: Compare, cluster: Any, monkeypatch: pytest.MonkeyPatch
+def test_nodes_with_another_ft_are_named(
+    toy: Any, compare: Compare, cluster: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(ray_cluster, "what_is_here", lambda: {"ft": "9.9 (abc)", "backends": []})
+    # Comes before the installed one on the nodes' path; this process has imported that already.
+    other = shutil.copytree(Path(ftcore.__file__).parent, tmp_path / "compared" / "ftcore")
+    with (other / "errors.py").open("a", encoding="utf-8") as changed:
+        changed.write("# changed\n")
     with pytest.raises(ClusterError, match="2 of 2 nodes cannot take runs") as caught:
         compare(backends=["toy", "twin"], executor="ray")
     assert "install the same ft there" in str(caught.value.problems[0].fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -24,6 +25,8 @@ from ftcore.rendering.messages import Message
 from ftcore.rendering.renderer import Renderer
 
 RECORD_VERSION = 1
+# The folder of the records, beside the streams.
+INPUTS = ".inputs"
 
 
 class InputRecord:
@@ -42,9 +45,20 @@ class InputRecord:
             return None
         if head["version"] != RECORD_VERSION or len(test) != head["test"]:
             return None
+        # That it was used keeps it (see collect.py).
+        with contextlib.suppress(OSError):
+            os.utime(self._path)
         warnings = [Problem(**warning) for warning in head["warnings"]]
         shaping = [StepCount(**count) for count in head["shaping"]]
         return head["stream"], Found(test, warnings, head["counts"], shaping)
+
+    def stream(self) -> str | None:
+        """Return the stream's name, or None where there is no record that tells it."""
+        try:
+            with self._path.open(encoding="utf-8") as lines:
+                return str(json.loads(next(lines))["stream"])
+        except (OSError, ValueError, KeyError, StopIteration):
+            return None
 
     def write(self, stream: str, found: Found) -> None:
         """Write the record by atomic rename."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +18,8 @@ from pathlib import Path
 from ftcore.cache import locked
 from ftcore.data.account import Tally
 from ftcore.data.arrow_folder import PartWriter
-from ftcore.data.input_record import InputRecord, input_key
+from ftcore.data.collect import collect
+from ftcore.data.input_record import INPUTS, InputRecord, input_key
 from ftcore.data.one_pass import Found, OnePass
 from ftcore.data.portion import Portion
 from ftcore.data.render_chunk import Chunk
@@ -63,7 +65,7 @@ def build_stream(
     shaping = shaping or Shaping()
     home = cache / "streams"
     key = input_key(portions, shaping, renderer, test)
-    record = InputRecord(home / ".inputs" / f"{key}.jsonl")
+    record = InputRecord(home / INPUTS / f"{key}.jsonl")
     with locked(home / f".{key[:32]}.lock", purpose="rendering the rows", notify=notify):
         built = _again(record, home)
         if built is not None:
@@ -73,6 +75,7 @@ def build_stream(
         one_pass = OnePass(portions, shaping, renderer, test=test, processes=processes)
         stream = write_stream(one_pass.chunks(), renderer, home)
         record.write(stream.hash, one_pass.found)
+        collect(home)
     return Built(stream, one_pass.found)
 
 
@@ -97,6 +100,7 @@ def write_stream(chunks: Iterable[Chunk], renderer: Renderer, home: Path) -> Str
             folder = home / name
             if _usable(folder):
                 shutil.rmtree(temporary)
+                os.utime(folder)  # young again, until a record names it
             else:
                 shutil.rmtree(folder, ignore_errors=True)
                 temporary.rename(folder)

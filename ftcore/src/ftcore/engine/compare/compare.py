@@ -13,7 +13,7 @@ from ftcore.engine.compare.cells import Cell, plan_cells, require_rows
 from ftcore.engine.compare.certified import certificate_of_recipes, certificate_of_runs
 from ftcore.engine.compare.choices import Asked, what_varies
 from ftcore.engine.compare.progress import DoneCell, Executor, failures
-from ftcore.engine.compare.ray_cluster import carry_out_on_ray
+from ftcore.engine.compare.ray_fan_out import carry_out_on_ray
 from ftcore.engine.compare.stored import group
 from ftcore.engine.opening import use_plugins
 from ftcore.engine.parity.trainings import Workplace
