@@ -1,11 +1,12 @@
 """Holds a loss of few logits against that of all, in the environment of a backend.
 
-``python narrowing.py CODE OUTPUT``; writes by case what was found.
+``python narrowing.py CODE OUTPUT SETTINGS``; writes by case what was found.
 """
 
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
@@ -14,6 +15,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from ftcore.protocol import TrainSettings, read_message
 from ftcore.worker.stream import IGNORED, pad_rows
 from ftcore.worker.supervised import (
     as_labels,
@@ -31,12 +33,6 @@ SIZES = {
     "num_attention_heads": 4,
     "initializer_range": 0.4,
 }
-
-
-class Settings:
-    """Those that decide whether logits may be left out."""
-
-    loss, virtual_tokens = "standard", None
 
 
 class AllLogits(LlamaForCausalLM):
@@ -112,12 +108,12 @@ def able():
     """Return which networks and settings may leave logits out."""
     config = LlamaConfig(**SIZES)
     plain = LlamaForCausalLM(config)
-    prompts, own = Settings(), Settings()
-    prompts.virtual_tokens, own.loss = 8, "engine"
+    settings = read_message(TrainSettings, Path(sys.argv[3]))
+    prompts, own = replace(settings, virtual_tokens=8), replace(settings, loss="engine")
     return {
-        "plain": can_narrow(plain, Settings()),
-        "adapter": can_narrow(get_peft_model(plain, LoraConfig(r=2)), Settings()),
-        "older": can_narrow(AllLogits(config), Settings()),
+        "plain": can_narrow(plain, settings),
+        "adapter": can_narrow(get_peft_model(plain, LoraConfig(r=2)), settings),
+        "older": can_narrow(AllLogits(config), settings),
         "virtual tokens": can_narrow(plain, prompts),
         "the engine's loss": can_narrow(plain, own),
     }
