@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -178,6 +179,27 @@ def test_it_listens_on_this_machine_only(server):
     # Another address of the loopback would answer if all interfaces were open.
     with pytest.raises(ConnectionRefusedError), socket.socket() as other:
         other.connect(("127.0.0.2", server._http.server_port))
+
+
+def test_a_connection_opened_before_the_end_is_not_answered_after_it(server):
+    """Browsers open connections ahead of what they will ask."""
+    place = urlsplit(server.address)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as ahead:
+        ask(server)  # comes after the one that waits, so that is taken in
+        server.stop()
+        server.close()
+        body = json.dumps({"rater": "Ada"})
+        with contextlib.suppress(ConnectionError):
+            ahead.sendall(
+                f"POST {place.path}state HTTP/1.1\r\n"
+                f"Host: {place.netloc}\r\n"
+                "Content-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+            )
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            received = ahead.recv(1000)
+        assert received == b""
 
 
 def test_a_port_that_is_taken(server, contest):

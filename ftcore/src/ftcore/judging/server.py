@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -52,6 +53,8 @@ class JudgeServer:
     def __init__(self, desk: Desk, *, port: int = 0) -> None:
         self.desk = desk
         self.token = secrets.token_urlsafe(24)
+        self._answering = threading.Lock()
+        self._closed = False
         server = self
 
         class Handler(_Handler):
@@ -80,11 +83,23 @@ class JudgeServer:
         self._http.shutdown()
 
     def close(self) -> None:
-        """Give the port back."""
+        """Give the port back; nothing is answered or kept any more."""
+        with self._answering:
+            self._closed = True
         self._http.server_close()
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Return the reply to a request; nothing is looked at before it is known to be allowed."""
+    def answer(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Reply | None:
+        """Return the reply to a request; none when it comes too late.
+
+        Browsers open connections ahead, and those outlive the port.
+        """
+        with self._answering:
+            return None if self._closed else self._reply(method, path, headers, body)
+
+    def _reply(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer; nothing is looked at before it is known to be allowed."""
         refused = self._refused(method, path, headers)
         if refused is not None:
             return refused
@@ -165,7 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.title(): value for name, value in self.headers.items()}
         if len(self.headers.get_all("Host") or ()) > 1:
             headers["Host"] = ""
-        self._send(self.judge.answer(self.command, self.path, headers, body))
+        reply = self.judge.answer(self.command, self.path, headers, body)
+        if reply is not None:
+            self._send(reply)
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
