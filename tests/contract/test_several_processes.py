@@ -238,18 +238,21 @@ assert not torch.distributed.is_initialized()
 
 def test_what_ranks_agree_on(tmp_path: Path):
     """The worker's own checks, with a real group of two and without one."""
-    spec = load_plugins().backend("trl")
-    environment = place(spec, "cpu", python=None, offline=False, observer=Observer())
-    script = tmp_path / "world.py"
-    script.write_text(WORLD)
-    code = code_folder(cache_dir(), spec.package)
-    ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [str(environment.python), *ranks, str(script), str(code)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    done = in_two_ranks(tmp_path / "world.py", WORLD)
     assert done.returncode == 0, done.stderr
 
 
-MEETING = """
+def in_two_ranks(script: Path, text: str, *given: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as two ranks in TRL's environment; ``given`` follow the folder of ft's code."""
+    spec = load_plugins().backend("trl")
+    environment = place(spec, "cpu", python=None, offline=False, observer=Observer())
+    script.write_text(text)
+    ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [environment.python, *ranks, script, code_folder(cache_dir(), spec.package), *given]
+    return subprocess.run(command, capture_output=True, text=True, cwd=script.parent, timeout=120)
+
+
+MEETS = """
 import sys
 code, here, job, struck = sys.argv[1:]
 sys.path[:0] = [code, here]
@@ -276,17 +279,12 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("struck", [-1, 0, 1])
 def test_ranks_leave_their_group_before_they_end(make_job, tmp_path: Path, struck: int):
     """torch aborts now and then where an interpreter ends while its group stands."""
-    spec = load_plugins().backend("trl")
-    environment = place(spec, "cpu", python=None, offline=False, observer=Observer())
-    script = tmp_path / "meeting.py"
-    script.write_text(MEETING)
     stages = [Stage("train", "train", str(tmp_path / "made"))]
     job = make_job(stages, world_size=2, trainer="meeting:Meets")
-    write_message(job, tmp_path / "run" / "job.json")
-    command = [environment.python, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node=2", script, code_folder(cache_dir(), spec.package), tmp_path]
-    command += [tmp_path / "run" / "job.json", str(struck)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    written = tmp_path / "run" / "job.json"
+    write_message(job, written)
+    script = tmp_path / "meeting.py"
+    done = in_two_ranks(script, MEETS, str(tmp_path), str(written), str(struck))
     assert (done.returncode == 0) == (struck < 0), done.stderr
     assert "SIGABRT" not in done.stderr
     name = "result.rank1.json" if struck == 1 else "result.json"

@@ -30,7 +30,7 @@ def make(
 
 
 def age(home: Path) -> None:
-    """Let everything in ``home`` be used last before it is kept any longer."""
+    """Make everything in ``home`` look unused for longer than it is kept."""
     for path in [*home.iterdir(), *(home / INPUTS).iterdir()]:
         os.utime(path, (OLD, OLD))
 
@@ -67,10 +67,11 @@ def test_a_stream_that_another_process_has_just_written_stays(make: Callable[[st
     assert collect(home, now=time.time() + (KEPT_DAYS + 1) * DAY) == [written.hash]
 
 
-def test_a_damaged_record_names_nothing(make: Callable[[str], Stream]):
+@pytest.mark.parametrize("damage", ["no record", "[]", "{}", ""])
+def test_a_damaged_record_names_nothing(make: Callable[[str], Stream], damage: str):
     stream = make("the sky?")
     home = stream.folder.parent
     (record,) = (home / INPUTS).glob("*.jsonl")
-    record.write_text("no record")
+    record.write_text(damage)
     os.utime(stream.folder, (OLD, OLD))
     assert collect(home) == [stream.hash]

@@ -9,7 +9,7 @@ from ftcore.report.collect import collect
 from ftcore.report.error_view import LONGEST_DETAIL, error_view
 from ftcore.report.errors import choose_errors
 from ftcore.runs.folder import RunFolder
-from tests.report.conftest import error_line, errors, row_line
+from tests.report.answered import error_line, errors, row_line
 
 
 def lines(*causes: str | None) -> list[dict[str, Any]]:

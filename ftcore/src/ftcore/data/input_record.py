@@ -57,7 +57,7 @@ class InputRecord:
         try:
             with self._path.open(encoding="utf-8") as lines:
                 return str(json.loads(next(lines))["stream"])
-        except (OSError, ValueError, KeyError, StopIteration):
+        except (OSError, ValueError, KeyError, TypeError, StopIteration):
             return None
 
     def write(self, stream: str, found: Found) -> None:

@@ -58,12 +58,12 @@ def run_job_file(path: str) -> int:
         result = Result(PROTOCOL_VERSION, status, runner.results, versions(), failure)
         write_message(result, Path(job.folder) / rank_result(ranks.rank))
     if ranks.world_size > 1:
-        part(status == "failed")
+        leave_others(status == "failed")
     sys.stdout.flush()
     return EXIT_FAILED if status == "failed" else 0
 
 
-def part(failed: bool) -> None:
+def leave_others(failed: bool) -> None:
     """Leave the other ranks in order; one that failed ends at once, as they may wait for it."""
     if not failed:
         world.leave()

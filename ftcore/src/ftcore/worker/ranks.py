@@ -20,7 +20,7 @@ from ftcore.protocol import (
 )
 
 RESULT = "result.json"
-FAILED = "failed-*.json"
+FAILED = "failed-{}.json"
 MEET_SECONDS = 600
 OTHERS_SECONDS = 10.0
 
@@ -89,14 +89,14 @@ def _first_of_all(folder: Path, node: int | None, here: RankFailure) -> RankFail
         return here
     if node > 0:
         with suppress(FileNotFoundError):  # the first machine is over already
-            write_message(here, folder / NODES / f"failed-{node}.json")
+            write_message(here, folder / NODES / FAILED.format(node))
         return here
     wanted = read_message(Meeting, folder / MEETING).nodes
     deadline = time.monotonic() + OTHERS_SECONDS
-    others = folder / NODES
-    while len(list(others.glob(FAILED))) < wanted - 1 and time.monotonic() < deadline:
+    others, told_by = folder / NODES, FAILED.format("*")
+    while len(list(others.glob(told_by))) < wanted - 1 and time.monotonic() < deadline:
         time.sleep(0.1)
-    told = [read_message(RankFailure, path) for path in others.glob(FAILED)]
+    told = [read_message(RankFailure, path) for path in others.glob(told_by)]
     return min([here, *told], key=_order)
 
 
